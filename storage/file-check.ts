@@ -1,0 +1,151 @@
+import { Database } from "bun:sqlite";
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { StoreError } from "./driver.ts";
+import { APPLICATION_ID, FORMAT, SCHEMA, type StorePaths } from "./file-format.ts";
+import { damaged } from "./file-refusal.ts";
+
+/** SQLite file format, §1.3 and §4: the headers of the database, of the log and of each frame in the log. */
+const DB_HEADER = 100;
+const MAGIC = "SQLite format 3\0";
+const WAL_HEADER = 32;
+const FRAME_HEADER = 24;
+/** SQLite locks bytes here and never writes the page that holds them. */
+const LOCK_BYTE = 0x40000000;
+
+/**
+ * Looks at the files before SQLite does, which would roll a log back or forward and could take a missing end for
+ * zeros, and changes nothing. It costs the same for a store of any size: bit rot in the middle shows when it is read.
+ * Gives false when there is no store and never was one; throws {@link StoreError} when there is one that is not whole.
+ *
+ * NOTE: no connection of this process may have the store open, see file-lock.ts.
+ */
+export function checkFiles(paths: StorePaths, hasStore: boolean): boolean {
+  if (!isRegularFile(paths.db)) {
+    const leftover = [paths.wal, paths.shm, paths.journal].find((path) => existsSync(path));
+    if (leftover !== undefined) throw damaged(`${paths.db} is missing, but its ${leftover} is there`);
+    if (hasStore) {
+      const hint = `bring it back, or remove ${paths.lock} as well to begin with an empty store`;
+      throw new StoreError(`${paths.db} is missing, but there was a store in this folder`, hint);
+    }
+    return false;
+  }
+  // The index is the first to go at a clean stop.
+  if (existsSync(paths.shm) && !isRegularFile(paths.wal))
+    throw damaged(`${paths.wal} is missing, but its index is there`);
+  checkSize(paths, checkHeader(paths.db));
+  return true;
+}
+
+interface Size {
+  /** Bytes. */
+  readonly page: number;
+  readonly pagesInFile: number;
+  readonly pagesInHeader: number;
+}
+
+function checkHeader(db: string): Size {
+  using file = new Bytes(db);
+  if (file.size === 0) throw damaged(`${db} is empty`);
+  const header = file.read(0, DB_HEADER);
+  if (header === undefined || !isSqlite(header)) {
+    throw new StoreError(`${db} is not a coffer store`, "name another folder, or move the file out of the way");
+  }
+  checkIds(db, header.getUint32(68), header.getUint32(60));
+  // The size is 16 bits wide, and 1 stands for 65536.
+  const page = header.getUint16(16) === 1 ? 65536 : header.getUint16(16);
+  return { page, pagesInFile: Math.floor(file.size / page), pagesInHeader: header.getUint32(28) };
+}
+
+/**
+ * Looks at what SQLite makes of the files: the log may hold a newer header, and SQLite has checks of its own. Over a
+ * read-only connection nothing gets from the log into the database.
+ */
+export function checkContent({ db }: StorePaths): void {
+  using store = new Database(db, { readonly: true });
+  const pragma = (name: string) => store.query(`PRAGMA ${name}`).values()[0]?.[0];
+  checkIds(db, pragma("application_id"), pragma("user_version"));
+  const [schema] = store.query("SELECT sql FROM sqlite_schema WHERE name = 'entry'").values();
+  if (schema?.[0] !== SCHEMA) throw damaged(`${db} does not hold the table of a store`);
+}
+
+/** Refuses the files of other applications and of newer versions. */
+function checkIds(db: string, applicationId: unknown, format: unknown): void {
+  if (applicationId !== APPLICATION_ID) {
+    throw new StoreError(
+      `${db} belongs to another application`,
+      "name another folder, or move the file out of the way",
+    );
+  }
+  if (format === FORMAT) return;
+  const hint = `this coffer reads format ${FORMAT}; run the version that wrote the store, or a newer one`;
+  throw new StoreError(`the store in ${db} has format ${String(format)}`, hint);
+}
+
+/**
+ * Every page must be in the file or in the log. A page beyond the end of the file that the log does not bring is a
+ * truncated file; SQLite would fill it with zeros at the next checkpoint. (secure_delete has every page written that
+ * a transaction allocates, the ones it frees again included.)
+ */
+function checkSize({ db, wal }: StorePaths, { page, pagesInFile, pagesInHeader }: Size): void {
+  const log = readLog(wal, page);
+  const pages = log.pages ?? pagesInHeader;
+  for (let number = pagesInFile + 1; number <= pages; number++) {
+    if (log.numbers.has(number) || number === LOCK_BYTE / page + 1) continue;
+    throw damaged(`${db} is truncated: page ${number} of ${pages} is missing`);
+  }
+}
+
+interface Log {
+  /** Of the whole database after the last transaction in the log; undefined when it holds none. */
+  readonly pages: number | undefined;
+  /** The pages that the log brings. */
+  readonly numbers: ReadonlySet<number>;
+}
+
+function readLog(wal: string, page: number): Log {
+  const numbers = new Set<number>();
+  let pages: number | undefined;
+  if (!isRegularFile(wal)) return { pages, numbers };
+  using file = new Bytes(wal);
+  const salt = file.read(0, WAL_HEADER)?.getBigUint64(16);
+  for (let at = WAL_HEADER; ; at += FRAME_HEADER + page) {
+    const frame = file.read(at, FRAME_HEADER);
+    // Frames of an earlier round lie behind those of the present one; the salt tells them apart.
+    if (frame === undefined || frame.getBigUint64(8) !== salt) return { pages, numbers };
+    numbers.add(frame.getUint32(0));
+    // Zero but in the last frame of a transaction.
+    if (frame.getUint32(4) !== 0) pages = frame.getUint32(4);
+  }
+}
+
+function isSqlite(header: DataView): boolean {
+  return new TextDecoder("latin1").decode(new Uint8Array(header.buffer, 0, MAGIC.length)) === MAGIC;
+}
+
+/** False when there is nothing; what is there and is no regular file is refused, a symbolic link included. */
+function isRegularFile(path: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return false;
+  if (!stat.isFile()) throw damaged(`${path} is not a regular file`);
+  return true;
+}
+
+class Bytes implements Disposable {
+  readonly size: number;
+  readonly #descriptor: number;
+
+  constructor(path: string) {
+    this.#descriptor = openSync(path, "r");
+    this.size = fstatSync(this.#descriptor).size;
+  }
+
+  /** undefined where the file ends before. */
+  read(at: number, length: number): DataView | undefined {
+    const bytes = new Uint8Array(length);
+    return readSync(this.#descriptor, bytes, 0, length, at) === length ? new DataView(bytes.buffer) : undefined;
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#descriptor);
+  }
+}

@@ -1,0 +1,77 @@
+import { Database, type Statement } from "bun:sqlite";
+import type { Page } from "./driver.ts";
+import { SELECT_VALUE, type StorePaths } from "./file-format.ts";
+
+const FIRST_ROWS = 16;
+const MAX_ROWS = 512;
+
+/**
+ * Reads on the calling thread, over a read-only connection of its own: three times as fast as asking the thread that
+ * writes. It sees a transaction once that is durable, for SQLite shows it to others only after it has synced the log.
+ */
+export class Reader implements Disposable {
+  readonly #db: Database;
+  readonly #value: Statement<{ value: Uint8Array }, [string]>;
+  readonly #paths: Statement<unknown, [from: string, limit: number]>;
+  readonly #pathsBelow: Statement<unknown, [from: string, limit: number, end: string]>;
+
+  constructor({ db }: StorePaths) {
+    this.#db = new Database(db, { readonly: true, strict: true });
+    this.#db.run("PRAGMA busy_timeout = 1000");
+    this.#value = this.#db.query(SELECT_VALUE);
+    const paths = "SELECT path FROM entry WHERE path >= ?1";
+    this.#paths = this.#db.query(`${paths} ORDER BY path LIMIT ?2`);
+    this.#pathsBelow = this.#db.query(`${paths} AND path < ?3 ORDER BY path LIMIT ?2`);
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#value.get(key)?.value;
+  }
+
+  /**
+   * Walks the index over the paths. Behind a folder it goes on at the folder's end, so that what lies below it is not
+   * read: as many rows are asked for as the last step had use for, twice.
+   */
+  list(prefix: string, { after = "", limit = Infinity }: Page): string[] {
+    const children: string[] = [];
+    let last = after;
+    for (let rows = FIRST_ROWS; children.length < limit;) {
+      const paths = this.#rows(prefix, last, rows);
+      const before = children.length;
+      for (const path of paths) {
+        const slash = path.indexOf("/", prefix.length);
+        const child = slash === -1 ? path.slice(prefix.length) : path.slice(prefix.length, slash + 1);
+        if (child === last) continue;
+        if (children.length === limit) return children;
+        children.push(child);
+        last = child;
+      }
+      if (paths.length < rows) return children;
+      rows = Math.min(2 * (children.length - before), MAX_ROWS);
+    }
+    return children;
+  }
+
+  /** The first paths in the folder `prefix` that lie behind its child `last`. */
+  #rows(prefix: string, last: string, limit: number): string[] {
+    const from = prefix + behind(last);
+    const rows =
+      prefix === ""
+        ? this.#paths.values(from, limit)
+        : this.#pathsBelow.values(from, limit, `${prefix.slice(0, -1)}${BEHIND_SLASH}`);
+    return rows.map(([path]) => String(path));
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close();
+  }
+}
+
+/** The character whose byte follows that of `/`: `a0` is the first path behind everything in the folder `a/`. */
+const BEHIND_SLASH = "0";
+
+/** The first string, in byte order, behind a leaf or behind everything in a folder. */
+function behind(child: string): string {
+  const slash = child.indexOf("/");
+  return slash === -1 ? `${child}\0` : `${child.slice(0, slash)}${BEHIND_SLASH}`;
+}
