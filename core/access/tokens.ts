@@ -1,0 +1,196 @@
+/**
+ * Tokens. An entry is stored under a keyed hash of the token, never under the token: `sys/token/id/h<hex of
+ * HMAC-SHA256(salt, token)>`, as in Vault. So far every token is a root token without an end.
+ *
+ * Revoking makes the entry a tombstone by compare-and-swap before its children are listed; creating a child writes the
+ * index under the parent first and reads the parent again last. Whichever comes first, no child outlives its parent.
+ * A marker under `sys/token/revoking/` lets the next unseal finish what a crash cut off.
+ */
+import * as v from "valibot";
+import type { Barrier } from "../barrier/barrier.ts";
+import { CachedEntries } from "../barrier/cached-entry.ts";
+import type { Clock } from "../clock.ts";
+import { hmacSha256, randomBytes } from "../crypto.ts";
+import { toHex, utf8, uuidOf } from "../encoding.ts";
+import { ApiError, invalid } from "../errors.ts";
+import type { Caller, HeldToken, TokenInfo, TokenNeeds, TokenSettings } from "../needs.ts";
+import { parseStored, stringMap } from "../stored-json.ts";
+import { randomBase62 } from "./random-text.ts";
+
+export const TOKEN_SALT_PATH = "sys/token/salt";
+const IDS = "sys/token/id/";
+const PARENTS = "sys/token/parent/";
+const REVOKING = "sys/token/revoking/";
+const CACHED_TOKENS = 10_000;
+/** `hvs.` and 24 base62 digits: what Vault's clients expect of a service token. */
+const PREFIX = "hvs.";
+const ID_DIGITS = 24;
+
+const tokenSchema = v.object({
+  type: v.literal("service"),
+  accessor: v.string(),
+  /** Salted id of the parent; empty for an orphan. */
+  parent: v.string(),
+  policies: v.array(v.string()),
+  path: v.string(),
+  meta: v.nullable(stringMap),
+  display_name: v.string(),
+  /** Seconds since 1970. */
+  creation_time: v.number(),
+  /** A tombstone: the token is no longer valid, and its children are being revoked. */
+  revoked: v.optional(v.boolean(), false),
+});
+type StoredToken = Readonly<v.InferOutput<typeof tokenSchema>>;
+
+export class Tokens implements TokenNeeds {
+  readonly #barrier: Barrier;
+  readonly #clock: Clock;
+  readonly #salt: Uint8Array;
+  readonly #entries: CachedEntries<StoredToken>;
+  /** The token that a caller came with: plugins hold the caller, never the token. */
+  readonly #held = new WeakMap<Caller, string>();
+
+  private constructor(barrier: Barrier, clock: Clock, salt: Uint8Array) {
+    this.#barrier = barrier;
+    this.#clock = clock;
+    this.#salt = salt;
+    this.#entries = new CachedEntries(barrier, decodeToken, CACHED_TOKENS);
+  }
+
+  /** Opens the token store and finishes the revocations that a crash cut off. */
+  static async open(barrier: Barrier, clock: Clock): Promise<Tokens> {
+    const salt = await barrier.get(TOKEN_SALT_PATH);
+    if (salt === undefined) throw new ApiError("damaged", `${TOKEN_SALT_PATH} is missing`);
+    const tokens = new Tokens(barrier, clock, salt);
+    for (const id of await barrier.list(REVOKING)) await tokens.#revoke(id);
+    return tokens;
+  }
+
+  /** A fresh salt, to be stored at `sys/token/salt` before the store is opened for the first time. */
+  static newSalt(): Uint8Array {
+    return utf8(uuidOf(randomBytes(16)));
+  }
+
+  /** Who holds `token`; undefined when nobody does, or no longer. */
+  async authenticate(token: string): Promise<Caller | undefined> {
+    const entry = await this.#entries.read(IDS + this.#idOf(token));
+    if (entry === undefined || entry.value.revoked) return undefined;
+    const { accessor, policies } = entry.value;
+    const caller: Caller = { accessor, policies };
+    this.#held.set(caller, token);
+    return caller;
+  }
+
+  /** The first root token, which belongs to nobody. */
+  async createRoot(): Promise<string> {
+    const token = PREFIX + randomBase62(ID_DIGITS);
+    const stored = this.#newToken("", "auth/token/root", {
+      id: undefined,
+      displayName: "root",
+      meta: null,
+      orphan: true,
+    });
+    await this.#barrier.put(IDS + this.#idOf(token), encodeToken(stored));
+    return token;
+  }
+
+  async create(caller: Caller, settings: TokenSettings): Promise<HeldToken> {
+    const parent = settings.orphan ? "" : this.#idOf(this.#tokenOf(caller));
+    const token = settings.id ?? PREFIX + randomBase62(ID_DIGITS);
+    const id = this.#idOf(token);
+    const stored = this.#newToken(parent, "auth/token/create", settings);
+    if ((await this.#barrier.stored(IDS + id)) !== undefined) throw duplicate();
+    if (parent !== "") await this.#barrier.put(`${PARENTS}${parent}/${id}`, new Uint8Array());
+    if (!(await this.#entries.swap(IDS + id, undefined, encodeToken(stored)))) throw duplicate();
+    if (parent !== "" && (await this.#isGone(parent))) {
+      await this.#revoke(id);
+      throw new ApiError("permission-denied");
+    }
+    return { token, info: infoOf(stored) };
+  }
+
+  async self(caller: Caller): Promise<HeldToken> {
+    const token = this.#tokenOf(caller);
+    const entry = await this.#entries.read(IDS + this.#idOf(token));
+    if (entry === undefined || entry.value.revoked) throw new ApiError("permission-denied");
+    return { token, info: infoOf(entry.value) };
+  }
+
+  async revokeSelf(caller: Caller): Promise<void> {
+    const id = this.#idOf(this.#tokenOf(caller));
+    await this.#barrier.put(REVOKING + id, new Uint8Array());
+    await this.#revoke(id);
+  }
+
+  /** Revokes `id` and all below it. Safe to run again, and beside another run of itself. */
+  async #revoke(id: string): Promise<void> {
+    for (;;) {
+      const entry = await this.#entries.read(IDS + id);
+      if (entry === undefined || entry.value.revoked) break;
+      if (await this.#entries.swap(IDS + id, entry.stored, encodeToken({ ...entry.value, revoked: true }))) break;
+    }
+    for (const child of await this.#barrier.list(`${PARENTS}${id}/`)) {
+      await this.#revoke(child);
+      await this.#barrier.delete(`${PARENTS}${id}/${child}`);
+    }
+    const tombstone = await this.#entries.read(IDS + id);
+    if (tombstone?.value.revoked === true) {
+      await this.#entries.remove(IDS + id, tombstone.stored);
+      if (tombstone.value.parent !== "") await this.#barrier.delete(`${PARENTS}${tombstone.value.parent}/${id}`);
+    }
+    await this.#barrier.delete(REVOKING + id);
+  }
+
+  async #isGone(id: string): Promise<boolean> {
+    const entry = await this.#barrier.get(IDS + id);
+    return entry === undefined || decodeToken(entry, IDS + id).revoked;
+  }
+
+  #newToken(parent: string, path: string, settings: TokenSettings): StoredToken {
+    return {
+      type: "service",
+      accessor: randomBase62(ID_DIGITS),
+      parent,
+      policies: ["root"],
+      path,
+      meta: settings.meta === null ? null : { ...settings.meta },
+      display_name: settings.displayName,
+      creation_time: Math.floor(this.#clock.now() / 1000),
+      revoked: false,
+    };
+  }
+
+  #idOf(token: string): string {
+    return `h${toHex(hmacSha256(this.#salt, utf8(token)))}`;
+  }
+
+  #tokenOf(caller: Caller): string {
+    const token = this.#held.get(caller);
+    if (token === undefined) throw new ApiError("permission-denied");
+    return token;
+  }
+}
+
+function infoOf(token: StoredToken): TokenInfo {
+  return {
+    accessor: token.accessor,
+    policies: token.policies,
+    path: token.path,
+    displayName: token.display_name,
+    meta: token.meta,
+    orphan: token.parent === "",
+    creationTime: token.creation_time,
+  };
+}
+
+function encodeToken(token: StoredToken): Uint8Array {
+  return utf8(JSON.stringify(token));
+}
+
+function decodeToken(value: Uint8Array, path: string): StoredToken {
+  return parseStored(tokenSchema, value, path, "token");
+}
+
+function duplicate(): ApiError {
+  return invalid("cannot create a token with a duplicate ID");
+}

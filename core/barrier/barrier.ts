@@ -1,0 +1,202 @@
+/**
+ * The barrier: the only way to storage for plaintext. It seals with the active term, opens with any, and counts.
+ *
+ * Invariants: no plaintext reaches the driver; the stored count of a term is at least the number of entries sealed
+ * under it; a path that is not well-formed Unicode, or that could be read as another, is refused.
+ */
+import { type Driver, type Page, Unknown } from "../../storage/driver.ts";
+import type { Clock } from "../clock.ts";
+import { ApiError } from "../errors.ts";
+import { AuthenticationFailed, MalformedEntry, openEntry, OVERHEAD, sealEntry, termOf } from "./entry.ts";
+import { activeTerm, type Term } from "./keyring.ts";
+import { KeyringStore } from "./keyring-store.ts";
+import { Meter } from "./meter.ts";
+
+/** An entry as it was read: its plaintext, and the stored bytes, which a later swap compares. */
+export interface Entry {
+  readonly value: Uint8Array;
+  /** A fresh nonce makes every stored value unique, so the bytes are their own version. */
+  readonly stored: Uint8Array;
+}
+
+export class Barrier {
+  readonly #driver: Driver;
+  readonly #keyring: KeyringStore;
+  readonly #meter: Meter;
+  #writes = 0;
+  #idle: (() => void) | undefined;
+  #closed = false;
+
+  private constructor(driver: Driver, keyring: KeyringStore, clock: Clock) {
+    this.#driver = driver;
+    this.#keyring = keyring;
+    this.#meter = new Meter(keyring, clock);
+  }
+
+  /**
+   * Opens the barrier with whichever of `rootKeys` the stored keyring is sealed under; they belong to it now.
+   * `onOtherHistory` is called when the store turns out to have been put back from a copy: it must be sealed then.
+   */
+  static async open(
+    driver: Driver,
+    rootKeys: readonly Uint8Array[],
+    clock: Clock,
+    onOtherHistory: () => void = () => undefined,
+  ): Promise<Barrier> {
+    return new Barrier(driver, await KeyringStore.open(driver, rootKeys, onOtherHistory), clock);
+  }
+
+  /** True when nobody else can write to the store, so that what was read once may be kept. */
+  get exclusive(): boolean {
+    return this.#driver.exclusive;
+  }
+
+  /** The plaintext at `path`, or undefined when there is none. */
+  async get(path: string): Promise<Uint8Array | undefined> {
+    return (await this.read(path))?.value;
+  }
+
+  /** The entry at `path`. Throws ApiError `damaged` for what does not open: other bytes, or from another path. */
+  async read(path: string): Promise<Entry | undefined> {
+    this.#check(path);
+    const stored = await this.#driver.get(path);
+    if (stored === undefined) return undefined;
+    const term = termFrom(stored, path);
+    // A term that this node has not seen yet was added by another one: the keyring is read past every cache.
+    if (this.#keyring.key(term) === undefined) await this.#keyring.read();
+    const key = this.#keyring.key(term);
+    if (this.#closed) throw new ApiError("sealed");
+    if (key === undefined) throw damaged(path, `no decryption key available for term ${term}`);
+    return { value: openFrom(key, path, stored), stored };
+  }
+
+  /** The stored bytes at `path`, unopened: enough to tell whether what was read before is still there. */
+  stored(path: string): Promise<Uint8Array | undefined> {
+    this.#check(path);
+    return this.#driver.get(path);
+  }
+
+  /** Stores `value`; when this resolves it is durable. */
+  async put(path: string, value: Uint8Array): Promise<void> {
+    await this.#write(path, value, (stored) => this.#driver.put(path, stored));
+  }
+
+  /**
+   * Stores `value` if the stored bytes are still `was` (undefined: if there is no entry). Returns the new stored bytes,
+   * or undefined when something else was there.
+   */
+  async swap(path: string, was: Uint8Array | undefined, value: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#write(path, value, async (stored) =>
+      (await this.#driver.swap(path, was, stored)) ? stored : undefined,
+    );
+  }
+
+  async delete(path: string): Promise<void> {
+    this.#check(path);
+    await this.#settled(() => this.#driver.delete(path));
+  }
+
+  /** Removes the entry if its stored bytes are still `was`; false when something else was there. */
+  async remove(path: string, was: Uint8Array): Promise<boolean> {
+    this.#check(path);
+    return this.#settled(() => this.#driver.swap(path, was, undefined));
+  }
+
+  /** The direct children of the folder `prefix` (empty or ending in "/"), in byte order; folders end in "/". */
+  list(prefix: string, page?: Page): Promise<string[]> {
+    if (this.#closed) throw new ApiError("sealed");
+    return this.#driver.list(prefix, page);
+  }
+
+  /**
+   * The active term as it is stored, read past every cache, less what this node has reserved and not used: so its
+   * `encryptions` are never too low, and too high by other nodes' rests at the most.
+   */
+  async keyStatus(): Promise<Term> {
+    for (;;) {
+      if (this.#closed) throw new ApiError("sealed");
+      const before = await this.#meter.reservations();
+      const active = activeTerm(await this.#keyring.read());
+      const rest = this.#meter.rest(active.term);
+      // A reservation that ran beside the read is in only one of the two numbers: read again.
+      if ((await this.#meter.reservations()) === before) return { ...active, encryptions: active.encryptions - rest };
+    }
+  }
+
+  /**
+   * Seals the barrier: nothing is sealed or opened from now on, writes in flight settle, the meter gives back what it
+   * has not used, the keys are overwritten. Rejects when the giving back failed; the barrier is closed all the same.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#writes > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    try {
+      await this.#meter.close();
+    } finally {
+      this.#keyring.wipe();
+    }
+  }
+
+  async #write<T>(path: string, value: Uint8Array, store: (stored: Uint8Array) => Promise<T>): Promise<T> {
+    this.#check(path);
+    const { maxValue } = this.#driver;
+    if (value.length + OVERHEAD > maxValue) {
+      const got = value.length + OVERHEAD;
+      throw new ApiError(
+        "value-too-large",
+        `put failed due to value being too large; got ${got} bytes, max: ${maxValue} bytes`,
+      );
+    }
+    let term = this.#meter.take();
+    while (term === undefined) {
+      await this.#settled(() => this.#meter.refill());
+      this.#check(path);
+      term = this.#meter.take();
+    }
+    // From take() to here nothing was awaited: the block was fresh when this was sealed.
+    const stored = sealEntry(term.term, term.key, path, value);
+    return this.#settled(() => store(stored));
+  }
+
+  /** Runs a write that {@link close} waits for, and turns an outcome that cannot be told into the client's error. */
+  async #settled<T>(write: () => Promise<T>): Promise<T> {
+    this.#writes += 1;
+    try {
+      return await write();
+    } catch (error) {
+      if (error instanceof Unknown) throw new ApiError("unknown-outcome", undefined, { cause: error });
+      throw error;
+    } finally {
+      this.#writes -= 1;
+      if (this.#writes === 0) this.#idle?.();
+    }
+  }
+
+  #check(path: string): void {
+    if (this.#closed) throw new ApiError("sealed");
+    if (path === "" || path.endsWith("/") || !path.isWellFormed()) throw new Error("not a path for an entry");
+  }
+}
+
+function termFrom(stored: Uint8Array, path: string): number {
+  try {
+    return termOf(stored);
+  } catch (error) {
+    if (error instanceof MalformedEntry) throw damaged(path, error.message);
+    throw error;
+  }
+}
+
+function openFrom(key: Uint8Array, path: string, stored: Uint8Array): Uint8Array {
+  try {
+    return openEntry(key, path, stored);
+  } catch (error) {
+    if (error instanceof AuthenticationFailed) throw damaged(path, error.message);
+    throw error;
+  }
+}
+
+function damaged(path: string, why: string): ApiError {
+  return new ApiError("damaged", `cannot open the entry at ${path}: ${why}`);
+}

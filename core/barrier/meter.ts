@@ -1,0 +1,145 @@
+/**
+ * The meter counts encryptions by reservation. What is stored for a term is the total that nodes have reserved under
+ * it; a node reserves a block before it uses it, and never seals without one. So the stored count is never below what
+ * was done, whatever dies when: a crash only leaves the unused rest of a block counted.
+ *
+ * A block is believed for {@link FRESH_MS}. Then the keyring is read again before anything is sealed: the rest stays
+ * usable if its term is still the active one, else it is forfeited (it stays counted). So a node seals under a term for
+ * at most that long after another node has replaced it.
+ */
+import type { Clock } from "../clock.ts";
+import { ApiError } from "../errors.ts";
+import { activeTerm, type Term, withEncryptions } from "./keyring.ts";
+import type { KeyringStore } from "./keyring-store.ts";
+
+/** How long a block is believed without reading the keyring, by either clock. */
+export const FRESH_MS = 5000;
+/** The first block is small: most processes that seal once (a command, an init) seal little. */
+const FIRST_BLOCK = 64;
+const LARGEST_BLOCK = 524_288;
+/** A block is made to last this long at the present rate, so that the keyring is written every few seconds at most. */
+const BLOCK_LASTS_MS = 4000;
+/** A single burst must not take a huge block, whose rest a crash would leave counted. */
+const LARGEST_GROWTH = 16;
+
+interface Block {
+  readonly term: Term;
+  left: number;
+  /** When this many are left the next block is fetched in the background. */
+  refillAt: number;
+  /** Both clocks, read before the keyring was. */
+  wall: number;
+  monotonic: number;
+}
+
+export class Meter {
+  readonly #keyring: KeyringStore;
+  readonly #clock: Clock;
+  #block: Block | undefined;
+  #refilling: Promise<void> | undefined;
+  #lastSize = FIRST_BLOCK;
+  #lastReserved: number;
+  #usedSince = 0;
+  #reservations = 0;
+  #closed = false;
+
+  constructor(keyring: KeyringStore, clock: Clock) {
+    this.#keyring = keyring;
+    this.#clock = clock;
+    this.#lastReserved = clock.monotonic();
+  }
+
+  /**
+   * Takes one encryption: the term to seal under, or undefined when {@link refill} must be awaited first. The caller
+   * seals before it awaits anything, so that no time passes between the check of the block and its use.
+   */
+  take(): Term | undefined {
+    const block = this.#block;
+    if (this.#closed) throw new ApiError("sealed");
+    if (block === undefined || block.left === 0 || this.#lapsed(block)) return undefined;
+    block.left -= 1;
+    this.#usedSince += 1;
+    if (block.left <= block.refillAt && this.#refilling === undefined) {
+      // What fails here fails again, and is reported, when the block is used up and a seal has to wait for the next.
+      void this.refill().catch(() => undefined);
+    }
+    return block.term;
+  }
+
+  /** Makes an encryption available: a read of the keyring when the block has lapsed, a reservation when it runs out. */
+  refill(): Promise<void> {
+    this.#refilling ??= this.#refill().finally(() => {
+      this.#refilling = undefined;
+    });
+    return this.#refilling;
+  }
+
+  /** How many reservations this node has made, once none is under way. */
+  async reservations(): Promise<number> {
+    while (this.#refilling !== undefined) await this.#refilling.catch(() => undefined);
+    return this.#reservations;
+  }
+
+  /** How many of `term`'s stored encryptions this node has reserved and not used, and could still use. */
+  rest(term: number): number {
+    return this.#block?.term.term === term ? this.#block.left : 0;
+  }
+
+  /**
+   * Ends the meter and gives the rest of its block back, once, to the term and incarnation it came from or nowhere. To
+   * be called when sealing has stopped and every put has settled. When the outcome of that swap is unknown, or it
+   * fails, the rest is forfeited: too high a count is safe, a second try could make it too low.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#refilling?.catch(() => undefined);
+    const block = this.#block;
+    this.#block = undefined;
+    if (block === undefined || block.left === 0) return;
+    // KeyringStore refuses a keyring of another incarnation before it asks.
+    await this.#keyring.change((keyring) => withEncryptions(keyring, block.term.term, -block.left));
+  }
+
+  #lapsed(block: Block): boolean {
+    const wall = this.#clock.now();
+    return this.#clock.monotonic() - block.monotonic >= FRESH_MS || wall - block.wall >= FRESH_MS || wall < block.wall;
+  }
+
+  async #refill(): Promise<void> {
+    if (this.#closed) throw new ApiError("sealed");
+    const wall = this.#clock.now();
+    const monotonic = this.#clock.monotonic();
+    const held = this.#block;
+    if (held !== undefined && held.left > held.refillAt) {
+      const keyring = await this.#keyring.read();
+      if (activeTerm(keyring).term === held.term.term) {
+        held.wall = wall;
+        held.monotonic = monotonic;
+        return;
+      }
+    }
+    const size = this.#nextSize(monotonic);
+    const active = activeTerm(
+      await this.#keyring.change((keyring) => withEncryptions(keyring, activeTerm(keyring).term, size)),
+    );
+    this.#lastSize = size;
+    this.#lastReserved = monotonic;
+    this.#usedSince = 0;
+    this.#reservations += 1;
+    const kept = held !== undefined && held.term.term === active.term ? held.left : 0;
+    const left = kept + size;
+    this.#block = { term: active, left, refillAt: refillMark(left), wall, monotonic };
+  }
+
+  #nextSize(monotonic: number): number {
+    const elapsed = Math.max(monotonic - this.#lastReserved, 1);
+    const wanted = Math.ceil((this.#usedSince / elapsed) * BLOCK_LASTS_MS);
+    return Math.max(FIRST_BLOCK, Math.min(wanted, this.#lastSize * LARGEST_GROWTH, LARGEST_BLOCK));
+  }
+}
+
+/** About half, with jitter, so that nodes which started together do not go on to meet at the keyring. */
+function refillMark(left: number): number {
+  return Math.floor(left * (0.4 + 0.2 * Math.random()));
+}

@@ -1,0 +1,93 @@
+/**
+ * The composition root: puts a server together from a storage driver and plugins. It owns nothing of the outside world;
+ * who calls it opens the storage, listens, and closes both.
+ */
+import type { Driver } from "../storage/driver.ts";
+import { Mounts } from "./access/mounts.ts";
+import { Tokens } from "./access/tokens.ts";
+import type { Barrier } from "./barrier/barrier.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { type Cluster, readCluster } from "./cluster.ts";
+import { ApiError } from "./errors.ts";
+import { createApp } from "./http/app.ts";
+import { Router } from "./http/router.ts";
+import type { Log } from "./log.ts";
+import type { Needs } from "./needs.ts";
+import type { Engine, Plugin, Route } from "./plugin.ts";
+import { Seal } from "./seal/seal.ts";
+import { sealNeeds } from "./seal/seal-needs.ts";
+
+export interface CofferOptions {
+  readonly storage: Driver;
+  readonly plugins: readonly (Plugin | Engine)[];
+  readonly log: Log;
+  /** What the server calls itself in `sys/health` and `sys/seal-status`. */
+  readonly version: string;
+  readonly clock?: Clock;
+}
+
+export interface Coffer extends AsyncDisposable {
+  /** Answers one request. Never rejects. */
+  fetch(request: Request): Response | Promise<Response>;
+}
+
+/** What exists only while unsealed. */
+export interface Opened {
+  readonly barrier: Barrier;
+  readonly tokens: Tokens;
+  readonly mounts: Mounts;
+  readonly cluster: Cluster;
+}
+
+/** Opens a server over `storage`. It starts sealed; disposing of it seals it, and leaves the storage to its owner. */
+export function openCoffer(options: CofferOptions): Coffer {
+  const { storage, plugins, log, version, clock = systemClock } = options;
+  const engines = plugins.filter((plugin) => plugin.kind === "engine");
+  const seal = new Seal<Opened>({
+    driver: storage,
+    clock,
+    log,
+    open: async (barrier) => ({
+      barrier,
+      tokens: await Tokens.open(barrier, clock),
+      mounts: await Mounts.open(barrier, engines),
+      cluster: await readCluster(barrier),
+    }),
+  });
+  const needs = needsOf(seal, storage, version);
+  const system = new Router<Route>();
+  for (const plugin of plugins) {
+    if (plugin.kind === "engine") continue;
+    for (const route of plugin.routes(needs)) system.add(route.path, route.operation, route);
+  }
+  const app = createApp({ system, log, clock, opened: () => seal.opened });
+  return {
+    fetch: (request) => app.fetch(request),
+    [Symbol.asyncDispose]: () => seal.seal(),
+  };
+}
+
+/** The interfaces that plugins may declare a need of. They follow the seal: while sealed they answer so. */
+function needsOf(seal: Seal<Opened>, driver: Driver, version: string): Needs {
+  const opened = (): Opened => {
+    if (seal.opened === undefined) throw new ApiError("sealed");
+    return seal.opened;
+  };
+  return {
+    seal: sealNeeds(seal, driver.type, version),
+    keys: {
+      status: async () => opened().barrier.keyStatus(),
+    },
+    mounts: {
+      list: async () => opened().mounts.list(),
+      enable: async (mount) => opened().mounts.enable(mount),
+      tune: async (path, settings) => opened().mounts.tune(path, settings),
+      disable: async (path) => opened().mounts.disable(path),
+    },
+    tokens: {
+      create: async (caller, settings) => opened().tokens.create(caller, settings),
+      self: async (caller) => opened().tokens.self(caller),
+      revokeSelf: async (caller) => opened().tokens.revokeSelf(caller),
+    },
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * Every cryptographic primitive that Coffer uses, each behind one function that says why it is safe as it is used.
+ *
+ * The work is done synchronously by `node:crypto` where the runtime has it (Bun, Node, Deno, Workers with
+ * nodejs_compat): a few microseconds for a small value, where WebCrypto pays for a thread hop. Where it is missing,
+ * `@noble/ciphers` and `@noble/hashes` do the same work in JavaScript; they are loaded only then. No cipher is written
+ * here, and none is chosen at run time.
+ *
+ * Limits: AES-256-GCM with random 96-bit nonces is good for 2^32 encryptions under one key (NIST SP 800-38D, section
+ * 8.3). Counting them is the meter's work (`barrier/meter.ts`), not this file's.
+ */
+import type * as NodeCrypto from "node:crypto";
+
+export const KEY_BYTES = 32;
+export const NONCE_BYTES = 12;
+/** Always the full tag: shorter tags make forgeries cheaper (SP 800-38D, appendix C). */
+export const TAG_BYTES = 16;
+
+/** Wrong key, wrong nonce, wrong AAD or changed bytes: which of them it was cannot be known. */
+export class AuthenticationFailed extends Error {
+  override readonly name = "AuthenticationFailed";
+
+  constructor() {
+    super("message authentication failed");
+  }
+}
+
+interface Primitives {
+  seal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, out: Uint8Array, at: number): void;
+  open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array;
+  hmac(key: Uint8Array, message: Uint8Array): Uint8Array;
+  hkdf(key: Uint8Array, info: Uint8Array, bytes: number): Uint8Array;
+  equal(a: Uint8Array, b: Uint8Array): boolean;
+}
+
+/** `process.getBuiltinModule` asks without an import, so that a runtime without the module can still load this file. */
+const node: typeof NodeCrypto | undefined = globalThis.process?.getBuiltinModule?.("node:crypto");
+const primitives = node === undefined ? await withNoble() : withNode(node);
+
+/**
+ * AES-256-GCM. Writes ciphertext and tag (`plaintext.length + 16` bytes) into `out` from `at` on.
+ *
+ * `nonce` must be 12 fresh random bytes: the caller owns that, so that nonce and ciphertext share one frame.
+ */
+export function sealInto(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  aad: Uint8Array,
+  plaintext: Uint8Array,
+  out: Uint8Array,
+  at: number,
+): void {
+  assertLength(key, KEY_BYTES, "key");
+  assertLength(nonce, NONCE_BYTES, "nonce");
+  primitives.seal(key, nonce, aad, plaintext, out, at);
+}
+
+/**
+ * AES-256-GCM. Opens `sealed` (ciphertext, then a tag of 16 bytes) or throws {@link AuthenticationFailed}; nothing of
+ * the plaintext is returned, or left behind in a buffer, unless the tag holds.
+ */
+export function open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array {
+  assertLength(key, KEY_BYTES, "key");
+  assertLength(nonce, NONCE_BYTES, "nonce");
+  if (sealed.length < TAG_BYTES) throw new AuthenticationFailed();
+  return primitives.open(key, nonce, aad, sealed);
+}
+
+/** HMAC-SHA256 (RFC 2104, FIPS 198-1), 32 bytes. A keyed hash, so that a stored digest cannot be tried out offline. */
+export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
+  return primitives.hmac(key, message);
+}
+
+/**
+ * HKDF-SHA256 (RFC 5869) without a salt: its input is always a key of 32 random bytes, which needs no extraction to be
+ * uniform. `info` separates the uses of one key and must be unique per use.
+ */
+export function hkdfSha256(key: Uint8Array, info: string, bytes: number): Uint8Array {
+  assertLength(key, KEY_BYTES, "key");
+  return primitives.hkdf(key, new TextEncoder().encode(info), bytes);
+}
+
+/** Compares secrets in a time that depends on their lengths only. */
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && primitives.equal(a, b);
+}
+
+/** Fresh bytes from the operating system's generator, by way of WebCrypto, which every runtime has. */
+export function randomBytes(length: number): Uint8Array {
+  return fillRandom(new Uint8Array(length));
+}
+
+/** Overwrites `bytes` with fresh random ones. At most 65,536 bytes (WebCrypto's limit). */
+export function fillRandom(bytes: Uint8Array): Uint8Array {
+  return globalThis.crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>);
+}
+
+function assertLength(bytes: Uint8Array, length: number, what: string): void {
+  if (bytes.length !== length) throw new Error(`${what} must be ${length} bytes, not ${bytes.length}`);
+}
+
+function withNode(crypto: typeof NodeCrypto): Primitives {
+  return {
+    seal(key, nonce, aad, plaintext, out, at) {
+      const cipher = crypto.createCipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
+      cipher.setAAD(aad);
+      out.set(cipher.update(plaintext), at);
+      cipher.final();
+      out.set(cipher.getAuthTag(), at + plaintext.length);
+    },
+    open(key, nonce, aad, sealed) {
+      const end = sealed.length - TAG_BYTES;
+      // The length is fixed here: without it a caller could present a tag of 4 bytes and forge it in 2^32 tries.
+      const decipher = crypto.createDecipheriv("aes-256-gcm", key, nonce, {
+        authTagLength: TAG_BYTES,
+      });
+      decipher.setAAD(aad);
+      decipher.setAuthTag(sealed.subarray(end));
+      const plaintext = decipher.update(sealed.subarray(0, end));
+      try {
+        decipher.final();
+      } catch {
+        plaintext.fill(0);
+        throw new AuthenticationFailed();
+      }
+      return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
+    },
+    hmac: (key, message) => bytesOf(crypto.createHmac("sha256", key).update(message).digest()),
+    hkdf: (key, info, bytes) => new Uint8Array(crypto.hkdfSync("sha256", key, new Uint8Array(0), info, bytes)),
+    equal: (a, b) => crypto.timingSafeEqual(a, b),
+  };
+}
+
+async function withNoble(): Promise<Primitives> {
+  const [{ gcm }, { equalBytes }, { hmac }, { hkdf }, { sha256 }] = await Promise.all([
+    import("@noble/ciphers/aes.js"),
+    import("@noble/ciphers/utils.js"),
+    import("@noble/hashes/hmac.js"),
+    import("@noble/hashes/hkdf.js"),
+    import("@noble/hashes/sha2.js"),
+  ]);
+  return {
+    seal: (key, nonce, aad, plaintext, out, at) => out.set(gcm(key, nonce, aad).encrypt(plaintext), at),
+    open(key, nonce, aad, sealed) {
+      try {
+        return gcm(key, nonce, aad).decrypt(sealed);
+      } catch {
+        throw new AuthenticationFailed();
+      }
+    },
+    hmac: (key, message) => hmac(sha256, key, message),
+    hkdf: (key, info, bytes) => hkdf(sha256, key, undefined, info, bytes),
+    equal: equalBytes,
+  };
+}
+
+/** A `Buffer` never leaves this file: its methods differ from `Uint8Array`'s (`slice` shares memory). */
+function bytesOf(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}

@@ -1,0 +1,228 @@
+/**
+ * The way of a request, each step a function below or in the file it names:
+ *
+ *   1. request id
+ *   2. the path is decoded once; dot segments, empty segments, control characters, bad escapes are refused (path.ts)
+ *   3. route: a system plugin's, or the mount's whose prefix it is
+ *   4. sealed → 503, but for the routes that work while sealed
+ *   5. verb and headers (request.ts)
+ *   6. body, within limits, parsed (request.ts, json.ts)
+ *   7. token → 403 (access/tokens.ts)
+ *   8. policy → 403
+ *   9. unknown path → 404, unknown operation → 405
+ *  10. fields validated (fields.ts)
+ *  11. handler
+ *  12. envelope (envelope.ts), one log line
+ *
+ * A step answers early by throwing an ApiError; whatever else is thrown becomes `internal`, with its cause in the log.
+ */
+import { Hono } from "hono";
+import type { Mounts } from "../access/mounts.ts";
+import type { Tokens } from "../access/tokens.ts";
+import type { Clock } from "../clock.ts";
+import { ApiError, wireError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Caller, Operation, Reply, Route } from "../plugin.ts";
+import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
+import { unknownFields, validate } from "./fields.ts";
+import type { JsonObject } from "./json.ts";
+import { parsePath, parseQuery, type Query } from "./path.ts";
+import { checkHeaders, operationOf, readFields, tokenOf } from "./request.ts";
+import type { Match, Router } from "./router.ts";
+
+/** As Vault: more than any storage takes, less than what hurts. */
+const LARGEST_BODY = 32 * 1024 * 1024;
+
+/** Where there is no list and no query that makes one. */
+const BARE_VERBS: ReadonlyMap<string, Operation> = new Map([
+  ["GET", "read"],
+  ["HEAD", "read"],
+  ["POST", "update"],
+  ["PUT", "update"],
+  ["DELETE", "delete"],
+]);
+
+const NOBODY: Caller = { accessor: "", policies: [] };
+
+/** What the pipeline works with. */
+export interface Server {
+  /** The routes of the system plugins. */
+  readonly system: Router<Route>;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** What exists only while unsealed; undefined while sealed. */
+  readonly opened: () => { readonly tokens: Tokens; readonly mounts: Mounts } | undefined;
+}
+
+/** What is known of a request so far: for its log line. */
+interface Trace {
+  readonly id: string;
+  path: string | undefined;
+  /** The pattern of the route, which unlike the path is no secret's name. */
+  route: string | undefined;
+  /** Whether the token has been accepted, which is where Vault starts to frame its errors. */
+  authenticated: boolean;
+}
+
+interface Target {
+  readonly path: string;
+  readonly query: Query;
+  readonly match: Match<Route> | undefined;
+  /** False when no mount, and no system plugin, answers for this path. */
+  readonly mounted: boolean;
+}
+
+/** The app: a `fetch` function that every runtime can serve. */
+export function createApp(server: Server): Hono {
+  const app = new Hono();
+  app.all("*", (context) => serve(server, context.req.raw));
+  return app;
+}
+
+async function serve(server: Server, request: Request): Promise<Response> {
+  const trace: Trace = {
+    id: newRequestId(),
+    path: undefined,
+    route: undefined,
+    authenticated: false,
+  };
+  const started = server.clock.monotonic();
+  let response: Response;
+  try {
+    response = await answer(server, request, trace);
+  } catch (error) {
+    logFailure(server.log, error, trace);
+    response = respondWithError(wireError(error, trace.authenticated));
+  }
+  const ms = Math.round((server.clock.monotonic() - started) * 1000) / 1000;
+  const line = {
+    request_id: trace.id,
+    method: request.method,
+    route: trace.route,
+    status: response.status,
+    ms,
+  };
+  server.log.info(line, "request");
+  if (trace.path !== undefined) server.log.debug({ request_id: trace.id, path: trace.path }, "request path");
+  return request.method === "HEAD" ? withoutBody(response) : response;
+}
+
+async function answer(server: Server, request: Request, trace: Trace): Promise<Response> {
+  const { pathname, search } = splitUrl(request.url);
+  const parsed = parsePath(pathname);
+  if ("refuse" in parsed) {
+    const { status, errors } = parsed.refuse;
+    return errors === undefined ? respondUnreadable() : respondWithError({ status, errors });
+  }
+  trace.path = parsed.path;
+  const query = parseQuery(search);
+  if ("refuse" in query) return respondWithError({ status: query.refuse.status, errors: query.refuse.errors ?? [] });
+
+  const opened = server.opened();
+  const target = await find(server, opened?.mounts, parsed.path, query, request.method);
+  const { operation, route } = routeOf(request.method, query, target);
+  trace.route = route === undefined ? undefined : `${operation} ${route.path}`;
+  if (opened === undefined && route?.whileSealed !== true) throw new ApiError("sealed");
+
+  checkHeaders(request.headers);
+  if (operation === "update" && target.path.endsWith("/"))
+    throw new ApiError("invalid", "cannot write to a path ending in '/'");
+  const fields = await readFields(request, operation, query, route, LARGEST_BODY);
+  const needsToken = opened !== undefined && route?.access !== "none";
+  const caller = needsToken ? await authenticate(opened.tokens, request.headers) : NOBODY;
+  trace.authenticated = needsToken;
+  if (needsToken) authorise(caller);
+  if (route === undefined) throw missing(target);
+
+  const body = route.body === undefined ? undefined : validate(route.body, fields);
+  const reply = await route.handle({ params: target.match?.params ?? {}, body, caller });
+  return respond(withWarnings(reply, route, fields), route.form, trace.id);
+}
+
+/** Finds who answers for the path: a system plugin, or a mount. */
+async function find(
+  server: Server,
+  mounts: Mounts | undefined,
+  path: string,
+  query: Query,
+  method: string,
+): Promise<Target> {
+  // A list names a folder, with or without its slash.
+  const isList = method === "LIST" || (method === "GET" && query.list);
+  const whole = isList && !path.endsWith("/") ? `${path}/` : path;
+  if (/^(?:sys|auth)(?:\/|$)/.test(path)) {
+    const match = server.system.match(whole);
+    return { path: whole, query, match, mounted: match !== undefined || path.startsWith("sys") };
+  }
+  const found = await mounts?.find(whole);
+  return {
+    path: whole,
+    query,
+    match: found?.mount.router.match(found.rest),
+    mounted: found !== undefined,
+  };
+}
+
+/** The operation, and the route for it; undefined when there is none, which is told only to who has a token. */
+function routeOf(method: string, query: Query, { match }: Target): { operation: Operation; route: Route | undefined } {
+  if (match !== undefined && isBare(match)) {
+    const route = match.operations.get(BARE_VERBS.get(method) ?? "");
+    if (route === undefined || (method === "HEAD" && !route.head)) throw new ApiError("method-not-allowed");
+    return { operation: route.operation, route };
+  }
+  const operation = operationOf(method, query);
+  return { operation, route: match?.operations.get(operation) };
+}
+
+/** Vault serves these outside of its logical paths: another verb is a plain 405, whatever the token. */
+function isBare(match: Match<Route>): boolean {
+  for (const route of match.operations.values()) if (route.form === "bare") return true;
+  return false;
+}
+
+async function authenticate(tokens: Tokens, headers: Headers): Promise<Caller> {
+  const token = tokenOf(headers);
+  const caller = token === undefined ? undefined : await tokens.authenticate(token);
+  if (caller === undefined) throw new ApiError("permission-denied");
+  return caller;
+}
+
+/** The policy `root` allows everything, sudo included; whatever is not known is denied. */
+function authorise(caller: Caller): void {
+  if (!caller.policies.includes("root")) throw new ApiError("permission-denied");
+}
+
+function missing({ path, match, mounted }: Target): ApiError {
+  if (match !== undefined) return new ApiError("unsupported-operation");
+  if (mounted) return new ApiError("unsupported-path");
+  return new ApiError("no-route", `no handler for route "${path}". route entry not found.`);
+}
+
+/** Vault tells of fields that it ignored, where there is an answer to tell it in. */
+function withWarnings(reply: Reply, route: Route, fields: JsonObject): Reply {
+  if (reply.kind === "empty" || reply.kind === "bare" || route.operation !== "update") return reply;
+  if (route.body === undefined || !("entries" in route.body)) return reply;
+  const ignored = unknownFields({ entries: route.body.entries as object }, fields);
+  if (ignored.length === 0) return reply;
+  const warning = `Endpoint ignored these unrecognized parameters: [${ignored.join(" ")}]`;
+  return { ...reply, warnings: [...(reply.warnings ?? []), warning] };
+}
+
+/** Path and query as they stand in the URL, still encoded. The URL parser would decode some of it. */
+function splitUrl(url: string): { pathname: string; search: string } {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const target = start === -1 ? "/" : url.slice(start);
+  const hash = target.indexOf("#");
+  const end = hash === -1 ? target.length : hash;
+  const mark = target.indexOf("?");
+  if (mark === -1 || mark > end) return { pathname: target.slice(0, end), search: "" };
+  return { pathname: target.slice(0, mark), search: target.slice(mark, end) };
+}
+
+/** A failure of the server is logged with its cause; what a client did wrong is told by the status of its line. */
+function logFailure(log: Log, error: unknown, trace: Trace): void {
+  const status = error instanceof ApiError ? error.status : 500;
+  if (status >= 500 && !(error instanceof ApiError && error.code === "sealed")) {
+    log.error({ request_id: trace.id, route: trace.route, err: error }, "request failed");
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * One pass over the bytes of a request body before anything is built from them: a scanner of JSON's grammar (RFC 8259)
+ * that knows the limits, finds the end of the first value and words its errors as Go's encoding/json does, which is what
+ * clients of Vault see. It never recurses, looks at each byte once and allocates for unusual numbers only.
+ */
+import { END, malformed, tooComplex, unexpected } from "./json-error.ts";
+
+/** Strings in a body, object keys and values together; Vault's limit. Each is hashed for each audit device. */
+const MAX_STRINGS = 1000;
+/** Levels of arrays and objects in each other. */
+const MAX_DEPTH = 500;
+/** Bytes that the parsed body may take, by the estimate of {@link COST}: Vault's limit for bodies of 32 MiB. */
+const MAX_MEMORY = 32 * 1024 * 1024 + 512 * 1024;
+/** Estimated bytes of a parsed value, as Vault counts them; a string costs its bytes besides. */
+const COST = { constant: 17, number: 24, string: 32, array: 40, object: 88 } as const;
+/** Integers of so many digits or fewer are exact in a double (2^53 has 16), and print as they were written. */
+const EXACT_DIGITS = 15;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const DOT = 0x2e;
+const COLON = 0x3a;
+const OPEN_ARRAY = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+const LITERALS: ReadonlyMap<number, string> = new Map(
+  ["true", "false", "null"].map((word) => [word.charCodeAt(0), word]),
+);
+const ESCAPES: ReadonlySet<number> = new Set(Array.from('"\\/bfnrt', (character) => character.charCodeAt(0)));
+
+const decoder = new TextDecoder();
+
+/** What the scanner learned about the first value of a body. */
+export interface Scan {
+  /** Where the value begins and ends, in bytes. */
+  readonly start: number;
+  readonly end: number;
+  /** Some number's text would not survive a double (`1.0`, `1E5`, `-0`, 23 digits). */
+  readonly unusualNumber: boolean;
+  /** Some string has a `\ud800`…`\udfff` escape, in a pair or alone. */
+  readonly surrogateEscape: boolean;
+}
+
+/**
+ * Checks a whole body: one JSON value, after which others are allowed (Vault ignores them) but no other text. Undefined
+ * when there is nothing but white space. Throws InvalidInput with Vault's text; of the body it holds at most the
+ * one character that was not expected.
+ */
+export function scanJson(bytes: Uint8Array): Scan | undefined {
+  const scanner = new Scanner(bytes);
+  if (scanner.next() === END) return undefined;
+  const start = scanner.at;
+  scanner.value();
+  const { at: end, unusualNumber, surrogateEscape } = scanner;
+  while (scanner.next() !== END) scanner.value();
+  return { start, end, unusualNumber, surrogateEscape };
+}
+
+class Scanner {
+  at = 0;
+  unusualNumber = false;
+  surrogateEscape = false;
+  private strings = 0;
+  private memory = 0;
+  private depth = 0;
+  private readonly bytes: Uint8Array;
+  /** For each open level whether it is an object (1) or an array (0). */
+  private readonly levels = new Uint8Array(MAX_DEPTH);
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /** Goes to the next byte that is not white space and gives it, or {@link END}; does not step over it. */
+  next(): number {
+    for (;;) {
+      const byte = this.peek();
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte;
+      this.at += 1;
+    }
+  }
+
+  /** Steps over one whole value, of any depth. */
+  value(): void {
+    do {
+      const byte = this.next();
+      if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+        if (this.open(byte === OPEN_OBJECT)) continue;
+      } else this.scalar(byte);
+      this.close();
+    } while (this.depth > 0);
+  }
+
+  /** Enters an array or object; true when a value must follow, false when it was empty. */
+  private open(isObject: boolean): boolean {
+    if (this.depth === MAX_DEPTH) throw tooComplex("exceeded maximum depth");
+    this.levels[this.depth] = isObject ? 1 : 0;
+    this.depth += 1;
+    this.charge(isObject ? COST.object : COST.array);
+    this.at += 1;
+    if (this.next() === (isObject ? CLOSE_OBJECT : CLOSE_ARRAY)) {
+      this.depth -= 1;
+      this.at += 1;
+      return false;
+    }
+    if (isObject) this.key();
+    return true;
+  }
+
+  /** After a value: leaves the levels that end here, then steps to the next value, if any level is still open. */
+  private close(): void {
+    while (this.depth > 0) {
+      const isObject = this.levels[this.depth - 1] === 1;
+      const byte = this.next();
+      if (byte === COMMA) {
+        this.at += 1;
+        if (isObject) this.key();
+        return;
+      }
+      if (byte !== (isObject ? CLOSE_OBJECT : CLOSE_ARRAY)) {
+        throw unexpected(byte, isObject ? "after object key:value pair" : "after array element");
+      }
+      this.depth -= 1;
+      this.at += 1;
+    }
+  }
+
+  private key(): void {
+    const byte = this.next();
+    if (byte !== QUOTE) throw unexpected(byte, "looking for beginning of object key string");
+    this.string();
+    const colon = this.next();
+    if (colon !== COLON) throw unexpected(colon, "after object key");
+    this.at += 1;
+  }
+
+  private scalar(byte: number): void {
+    if (byte === QUOTE) return this.string();
+    if (byte === MINUS || isDigit(byte)) return this.number();
+    const word = LITERALS.get(byte);
+    if (word === undefined) throw unexpected(byte, "looking for beginning of value");
+    for (const letter of word) {
+      if (this.peek() !== letter.charCodeAt(0)) {
+        throw unexpected(this.peek(), `in literal ${word} (expecting '${letter}')`);
+      }
+      this.at += 1;
+    }
+    this.charge(COST.constant);
+  }
+
+  private string(): void {
+    const { bytes } = this;
+    const start = this.at;
+    let at = start + 1;
+    for (;;) {
+      const byte = bytes[at] ?? END;
+      if (byte === QUOTE) break;
+      if (byte < 0x20) throw unexpected(byte, "in string literal");
+      at = byte === BACKSLASH ? this.escape(at + 1) : at + 1;
+    }
+    this.at = at + 1;
+    this.charge(COST.string + at - start - 1);
+    this.strings += 1;
+    if (this.strings > MAX_STRINGS) throw tooComplex("exceeded maximum number of strings");
+  }
+
+  /** Checks the escape whose backslash is before `at` and gives the place behind it. */
+  private escape(at: number): number {
+    const byte = this.bytes[at] ?? END;
+    if (ESCAPES.has(byte)) return at + 1;
+    if (byte !== 0x75) throw unexpected(byte, "in string escape code");
+    for (let i = 1; i <= 4; i += 1) {
+      const digit = this.bytes[at + i] ?? END;
+      if (!isHexDigit(digit)) throw unexpected(digit, "in \\u hexadecimal character escape");
+    }
+    // \uD8.. to \uDF..: bit 0x20 is the case of a letter, and 8 and 9 are below A.
+    const second = this.bytes[at + 2] ?? END;
+    if (((this.bytes[at + 1] ?? END) | 0x20) === 0x64 && second >= 0x38) this.surrogateEscape = true;
+    return at + 5;
+  }
+
+  private number(): void {
+    const start = this.at;
+    const isNegative = this.peek() === MINUS;
+    if (isNegative) this.at += 1;
+    const first = this.at;
+    if (this.peek() === 0x30) this.at += 1;
+    else this.digits("in numeric literal");
+    const digits = this.at - first;
+    let isPlain = digits <= EXACT_DIGITS && !(isNegative && this.bytes[first] === 0x30);
+    if (this.peek() === DOT) {
+      isPlain = false;
+      this.at += 1;
+      this.digits("after decimal point in numeric literal");
+    }
+    if ((this.peek() | 0x20) === 0x65) {
+      isPlain = false;
+      this.at += 1;
+      if (this.peek() === 0x2b || this.peek() === MINUS) this.at += 1;
+      this.digits("in exponent of numeric literal");
+    }
+    this.charge(COST.number);
+    if (!isPlain) this.judge(decoder.decode(this.bytes.subarray(start, this.at)));
+  }
+
+  /** Refuses a number that no double can hold, even nearly, and notes one that a double would print otherwise. */
+  private judge(text: string): void {
+    const double = Number(text);
+    if (!Number.isFinite(double)) throw malformed("json: cannot unmarshal number into Go value of type float64");
+    if (String(double) !== text) this.unusualNumber = true;
+  }
+
+  /** Steps over at least one digit; `context` is for the error when there is none. */
+  private digits(context: string): void {
+    if (!isDigit(this.peek())) throw unexpected(this.peek(), context);
+    do this.at += 1;
+    while (isDigit(this.peek()));
+  }
+
+  private charge(cost: number): void {
+    this.memory += cost;
+    if (this.memory > MAX_MEMORY) throw tooComplex("exceeded maximum estimated memory limits");
+  }
+
+  private peek(): number {
+    return this.bytes[this.at] ?? END;
+  }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+function isHexDigit(byte: number): boolean {
+  const lower = byte | 0x20;
+  return isDigit(byte) || (lower >= 0x61 && lower <= 0x66);
+}

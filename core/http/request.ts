@@ -1,0 +1,110 @@
+/**
+ * From a request to what it asks for: the operation, the logical path, the fields. Everything here happens before the
+ * token is looked at, so each step is bounded.
+ */
+import { ApiError, invalid } from "../errors.ts";
+import type { Operation, Route } from "../plugin.ts";
+import { type JsonObject, parseObject } from "./json.ts";
+import type { Query } from "./path.ts";
+
+/** The verbs of Vault's logical paths. HEAD and OPTIONS are answered before this. */
+export function operationOf(method: string, query: Query): Operation {
+  if (query.help || query.scan) throw new ApiError("unsupported-operation");
+  switch (method) {
+    case "GET":
+      return query.list ? "list" : "read";
+    case "LIST":
+      return "list";
+    case "POST":
+    case "PUT":
+      return "update";
+    case "PATCH":
+      return "patch";
+    case "DELETE":
+      return "delete";
+    case "OPTIONS":
+      throw invalid("cannot handle internal-only request operation");
+    default:
+      throw new ApiError("method-not-allowed");
+  }
+}
+
+/**
+ * Refuses what this server does not do and a client must not believe done: an answer that should have been wrapped would
+ * go out in the clear, and one for a namespace would be another namespace's.
+ */
+export function checkHeaders(headers: Headers): void {
+  const wrapTtl = headers.get("x-vault-wrap-ttl");
+  if (wrapTtl !== null && wrapTtl !== "" && wrapTtl !== "0") throw invalid("response wrapping is not supported");
+  const namespace = headers.get("x-vault-namespace");
+  if (namespace !== null && !["", "/", "root"].includes(namespace))
+    throw new ApiError("not-found", "namespace not found");
+}
+
+/** The client's token: `X-Vault-Token`, else a bearer token. */
+export function tokenOf(headers: Headers): string | undefined {
+  const token = headers.get("x-vault-token")?.trim();
+  if (token !== undefined && token !== "") return token;
+  const authorization = headers.get("authorization");
+  return authorization?.startsWith("Bearer ") === true ? authorization.slice("Bearer ".length).trim() : undefined;
+}
+
+/** The fields of a request: the JSON object of a write, the query of anything else. */
+export async function readFields(
+  request: Request,
+  operation: Operation,
+  query: Query,
+  route: Route | undefined,
+  defaultLimit: number,
+): Promise<JsonObject> {
+  if (operation !== "update" && operation !== "patch") return query.data;
+  if (operation === "patch") checkPatchType(request.headers.get("content-type"));
+  const bytes = await readBody(request, route?.maxBody ?? defaultLimit);
+  return isForm(request.headers, bytes) ? formFields(bytes) : parseObject(bytes);
+}
+
+/** The body, read no further than `limit` bytes. Throws ApiError `body-too-large`. */
+async function readBody(request: Request, limit: number): Promise<Uint8Array> {
+  if (request.body === null) return new Uint8Array();
+  const declared = request.headers.get("content-length");
+  if (declared !== null) {
+    if (Number(declared) > limit) throw new ApiError("body-too-large");
+    return new Uint8Array(await request.arrayBuffer());
+  }
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body) {
+    length += chunk.length;
+    if (length > limit) throw new ApiError("body-too-large");
+    chunks.push(chunk);
+  }
+  const body = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
+}
+
+function checkPatchType(given: string | null): void {
+  if (given === null || given.trim() === "") throw invalid("mime: no media type");
+  const type = given.split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/merge-patch+json") {
+    throw new ApiError("unsupported-media-type", "PATCH requires Content-Type of application/merge-patch+json");
+  }
+}
+
+/** Only where the type says so and the body does not look like JSON: curl sends this type for whatever `-d` holds. */
+function isForm(headers: Headers, bytes: Uint8Array): boolean {
+  const type = headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/x-www-form-urlencoded" || bytes.length === 0) return false;
+  return bytes[0] !== 0x7b && bytes[0] !== 0x5b;
+}
+
+/** Repeated keys are joined by a comma, as Vault does. */
+function formFields(bytes: Uint8Array): JsonObject {
+  const form = new URLSearchParams(new TextDecoder().decode(bytes));
+  const names = new Set(form.keys());
+  return Object.fromEntries(Array.from(names, (name) => [name, form.getAll(name).join(",")]));
+}

@@ -1,0 +1,150 @@
+/**
+ * What built-in plugins need of the engine beyond a view, as narrow interfaces. None of them exposes key material: the
+ * KEK, the root key and the keyring are out of every plugin's reach. Shares, tokens and keys that pass through are
+ * handed out as Secret where they are not the answer itself.
+ */
+
+/** Who made a request, as far as a plugin may know. */
+export interface Caller {
+  /** The token's accessor, which names it without being it. */
+  readonly accessor: string;
+  readonly policies: readonly string[];
+}
+
+/** `sys/init`, `sys/unseal`, `sys/seal` and what tells their state. */
+export interface SealNeeds {
+  status(): Promise<SealStatus>;
+  /** Makes a new coffer and leaves it sealed. */
+  init(settings: InitSettings): Promise<Initialised>;
+  /** Takes one share (hex or base64) towards unsealing. */
+  submit(share: string): Promise<SealStatus>;
+  /** Forgets the shares that were given so far. */
+  reset(): Promise<SealStatus>;
+  seal(): Promise<void>;
+}
+
+export interface SealStatus {
+  readonly initialised: boolean;
+  readonly sealed: boolean;
+  /** 0 before init. */
+  readonly threshold: number;
+  /** 0 before init. */
+  readonly shares: number;
+  /** Shares given so far. */
+  readonly progress: number;
+  /** Names the unseal attempt that `progress` belongs to; empty without one. */
+  readonly nonce: string;
+  readonly storageType: string;
+  readonly version: string;
+  /** Only while unsealed. */
+  readonly cluster: { readonly name: string; readonly id: string } | undefined;
+}
+
+export interface InitSettings {
+  readonly shares: number;
+  readonly threshold: number;
+}
+
+/** Handed out once, by the answer to `sys/init`. */
+export interface Initialised {
+  readonly shares: readonly Uint8Array[];
+  readonly rootToken: string;
+}
+
+/** `sys/key-status`. */
+export interface KeyNeeds {
+  status(): Promise<KeyStatus>;
+}
+
+export interface KeyStatus {
+  readonly term: number;
+  /** RFC 3339. */
+  readonly installTime: string;
+  /** Never too low; too high by what other nodes have reserved and not used. */
+  readonly encryptions: number;
+}
+
+/** `sys/mounts`. Paths end in "/". */
+export interface MountNeeds {
+  list(): Promise<readonly Mount[]>;
+  enable(mount: NewMount): Promise<void>;
+  /** Sets what is given and keeps the rest. */
+  tune(path: string, settings: MountSettings): Promise<void>;
+  /** Unmounts and deletes the mount's data. Nothing mounted there: nothing happens. */
+  disable(path: string): Promise<void>;
+}
+
+export interface Mount {
+  readonly path: string;
+  readonly type: string;
+  readonly description: string;
+  readonly accessor: string;
+  readonly uuid: string;
+  readonly local: boolean;
+  readonly sealWrap: boolean;
+  /** Seconds; 0: the system's. */
+  readonly defaultLeaseTtl: number;
+  /** Seconds; 0: the system's. */
+  readonly maxLeaseTtl: number;
+  /** null where the mount was made without. */
+  readonly options: Readonly<Record<string, string>> | null;
+  /** True for the mounts that belong to the server itself. */
+  readonly builtIn: boolean;
+}
+
+export interface MountSettings {
+  readonly description?: string | undefined;
+  readonly defaultLeaseTtl?: number | undefined;
+  readonly maxLeaseTtl?: number | undefined;
+}
+
+export interface NewMount extends MountSettings {
+  readonly path: string;
+  readonly type: string;
+  readonly local: boolean;
+  readonly sealWrap: boolean;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** `auth/token`. */
+export interface TokenNeeds {
+  /** A further root token, child of the caller's unless it is an orphan. */
+  create(caller: Caller, settings: TokenSettings): Promise<HeldToken>;
+  /** The caller's own token. */
+  self(caller: Caller): Promise<HeldToken>;
+  /** Revokes the caller's token and all its children. */
+  revokeSelf(caller: Caller): Promise<void>;
+}
+
+export interface TokenSettings {
+  /** A token text that the caller chose; undefined: a random one. */
+  readonly id: string | undefined;
+  readonly displayName: string;
+  readonly meta: Readonly<Record<string, string>> | null;
+  readonly orphan: boolean;
+}
+
+/** A token and what is known of it: for its holder only. */
+export interface HeldToken {
+  readonly token: string;
+  readonly info: TokenInfo;
+}
+
+export interface TokenInfo {
+  readonly accessor: string;
+  readonly policies: readonly string[];
+  /** The path that made it. */
+  readonly path: string;
+  readonly displayName: string;
+  readonly meta: Readonly<Record<string, string>> | null;
+  readonly orphan: boolean;
+  /** Seconds since 1970. */
+  readonly creationTime: number;
+}
+
+export interface Needs {
+  readonly seal: SealNeeds;
+  readonly keys: KeyNeeds;
+  readonly mounts: MountNeeds;
+  readonly tokens: TokenNeeds;
+}

@@ -1,0 +1,138 @@
+/**
+ * The plugin API: all that a plugin sees of Coffer.
+ *
+ * Routes are data. What a route needs (a token, sudo, a body of a certain form and size, whether it works while sealed)
+ * is said in its fields, and the pipeline (`http/pipeline.ts`) sees to it before the handler runs: a plugin cannot
+ * forget it. A handler gets decoded, validated input and returns a {@link Reply}; it never sees a request, a driver or
+ * a key.
+ *
+ * A *system plugin* ({@link definePlugin}) answers fixed paths and declares which narrow interfaces it needs. An
+ * *engine* ({@link defineEngine}) is mounted at run time, any number of times, and gets a {@link View} of its own.
+ */
+import type * as v from "valibot";
+import type { View } from "./barrier/view.ts";
+import type { Caller, Needs } from "./needs.ts";
+
+export type { View } from "./barrier/view.ts";
+export type * from "./needs.ts";
+export { ApiError, invalid } from "./errors.ts";
+export { fromUtf8, toBase64, toHex, utf8 } from "./encoding.ts";
+export { parseDuration } from "./duration.ts";
+export { SYSTEM_LEASE_TTL } from "./lease.ts";
+export {
+  anyObject,
+  bool,
+  durationSeconds,
+  int,
+  kvPairs,
+  logical,
+  parseBool,
+  string,
+  stringArray,
+} from "./http/fields.ts";
+export { isObject, type JsonObject, parseObject } from "./http/json.ts";
+export { stringifySorted } from "./http/json-sorted.ts";
+export { goBool, goInt, goString, goStrings, struct } from "./http/json-struct.ts";
+export { Secret } from "./secret.ts";
+
+/** What a request asks of a path: Vault's operations. POST and PUT are both `update`. */
+export type Operation = "read" | "list" | "update" | "patch" | "delete";
+
+/** `token`: any valid token with a policy for the path (the default). `sudo`: that policy also grants sudo. */
+export type Access = "none" | "token" | "sudo";
+
+/** What a handler is called with. */
+export interface Call<Body> {
+  readonly params: Readonly<Record<string, string>>;
+  readonly body: Body;
+  /** Where the route needs no token, and while sealed: nobody, who has no policies and no token. */
+  readonly caller: Caller;
+}
+
+/** What a handler answers. */
+export type Reply =
+  /** 204 without a body. */
+  | { readonly kind: "empty" }
+  /** Vault's envelope around `data`. `leaseDuration` in seconds. */
+  | {
+      readonly kind: "data";
+      readonly data: object | null;
+      readonly leaseDuration?: number;
+      readonly warnings?: readonly string[];
+    }
+  /** Vault's envelope around a login or a new token. */
+  | { readonly kind: "auth"; readonly auth: object; readonly warnings?: readonly string[] }
+  /** A body of its own, without envelope. */
+  | { readonly kind: "bare"; readonly body: object; readonly status?: number };
+
+export interface Route<Schema extends v.GenericSchema = v.GenericSchema> {
+  readonly operation: Operation;
+  /** Relative to the mount for an engine; for a system plugin whole. Its form is described in `http/router.ts`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly access: Access;
+  /**
+   * `envelope`: the answer stands in Vault's envelope. `duplicate`: its data is also repeated at the top, as old
+   * clients read it. `bare`: without envelope, body fields of fixed types, no token, and another verb gets a plain 405.
+   */
+  readonly form: "envelope" | "duplicate" | "bare";
+  /** Answers while sealed too. A token cannot be checked then: the handler must do without. */
+  readonly whileSealed: boolean;
+  /** The largest request body, in bytes. */
+  readonly maxBody: number;
+  /** Also answers HEAD, with the status alone. */
+  readonly head: boolean;
+  readonly body: Schema | undefined;
+  readonly handle: (call: Call<v.InferOutput<Schema>>) => Reply | Promise<Reply>;
+}
+
+const DEFAULTS = {
+  access: "token",
+  form: "envelope",
+  whileSealed: false,
+  maxBody: 32 * 1024 * 1024,
+  head: false,
+  body: undefined,
+} as const;
+
+type Given<Schema extends v.GenericSchema> = Partial<Route<Schema>> &
+  Pick<Route<Schema>, "operation" | "path" | "summary" | "handle">;
+
+/** Declares a route; `body` is the type of what `handle` gets. */
+export function route<Schema extends v.GenericSchema>(given: Given<Schema>): Route {
+  return { ...DEFAULTS, ...given };
+}
+
+export interface Plugin<Need extends keyof Needs = keyof Needs> {
+  readonly kind: "system";
+  readonly name: string;
+  readonly needs: readonly Need[];
+  readonly routes: (needs: Pick<Needs, Need>) => readonly Route[];
+}
+
+/** Declares a plugin that answers fixed paths. */
+export function definePlugin<const Need extends keyof Needs>(plugin: Omit<Plugin<Need>, "kind">): Plugin {
+  return { kind: "system", ...plugin };
+}
+
+/** What an engine knows of its mount. */
+export interface Mounted {
+  readonly view: View;
+  /** Seconds: the mount's own default lease TTL, or the system's. */
+  readonly defaultLeaseTtl: () => number;
+}
+
+export interface Engine {
+  readonly kind: "engine";
+  /** The type by which it is mounted (`kv`). */
+  readonly type: string;
+  /** The engine's own version where one type has several (`options.version` of a mount). */
+  readonly version: string;
+  readonly summary: string;
+  readonly mount: (mounted: Mounted) => readonly Route[];
+}
+
+/** Declares an engine that is mounted at run time. */
+export function defineEngine(engine: Omit<Engine, "kind">): Engine {
+  return { kind: "engine", ...engine };
+}
