@@ -1,0 +1,11 @@
+/** The built-in plugins: the static list that every runtime bundles. */
+import type { Engine, Plugin } from "../core/plugin.ts";
+import health from "./health.ts";
+import init from "./init.ts";
+import keyStatus from "./key-status.ts";
+import kv1 from "./kv1.ts";
+import mounts from "./mounts.ts";
+import seal from "./seal.ts";
+import token from "./token.ts";
+
+export const plugins: readonly (Plugin | Engine)[] = [init, seal, health, keyStatus, mounts, token, kv1];

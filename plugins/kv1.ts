@@ -1,0 +1,81 @@
+import {
+  ApiError,
+  anyObject,
+  defineEngine,
+  invalid,
+  isObject,
+  type JsonObject,
+  parseDuration,
+  parseObject,
+  route,
+  stringifySorted,
+  utf8,
+} from "../core/plugin.ts";
+
+/** The key-value engine, version 1: a JSON object at any path, stored as Vault stores it. */
+export default defineEngine({
+  type: "kv",
+  version: "1",
+  summary: "Key-value secrets without versions",
+  mount: ({ view, defaultLeaseTtl }) => [
+    route({
+      operation: "read",
+      path: ":path*",
+      summary: "Read a secret",
+      async handle({ params: { path = "" } }) {
+        const stored = isEntry(path) ? await view.get(path) : undefined;
+        if (stored === undefined) throw new ApiError("not-found");
+        const data = parseObject(stored);
+        return { kind: "data", data, leaseDuration: leaseDuration(data) ?? defaultLeaseTtl() };
+      },
+    }),
+    route({
+      operation: "update",
+      path: ":path*",
+      summary: "Store a secret",
+      body: anyObject(),
+      async handle({ params: { path = "" }, body }) {
+        if (!isObject(body) || Object.keys(body).length === 0) throw invalid("missing data fields");
+        if (!isEntry(path)) throw new ApiError("unsupported-operation");
+        await view.put(path, utf8(stringifySorted(body)));
+        return { kind: "empty" };
+      },
+    }),
+    route({
+      operation: "delete",
+      path: ":path*",
+      summary: "Delete a secret",
+      async handle({ params: { path = "" } }) {
+        if (isEntry(path)) await view.delete(path);
+        return { kind: "empty" };
+      },
+    }),
+    route({
+      operation: "list",
+      path: ":path*",
+      summary: "List the secrets and folders below a path",
+      async handle({ params: { path = "" } }) {
+        const keys = await view.list(path);
+        if (keys.length === 0) throw new ApiError("not-found");
+        return { kind: "data", data: { keys } };
+      },
+    }),
+  ],
+});
+
+/** The mount itself, and what ends in a slash, are folders. */
+function isEntry(path: string): boolean {
+  return path !== "" && !path.endsWith("/");
+}
+
+/** Seconds, from the secret's own `ttl` or `lease`; undefined when it has none that can be read. */
+function leaseDuration(data: JsonObject): number | undefined {
+  const ttl = data["ttl"] ?? data["lease"];
+  if (typeof ttl !== "string" && typeof ttl !== "number") return undefined;
+  try {
+    const seconds = parseDuration(String(ttl));
+    return seconds > 0 ? seconds : undefined;
+  } catch {
+    return undefined;
+  }
+}
