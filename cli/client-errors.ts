@@ -1,0 +1,98 @@
+/** What went wrong between the client and the server, and what to do about it. */
+
+import { CliError } from "./errors.ts";
+import type { Setting } from "./environment.ts";
+import { isObject } from "./json.ts";
+
+/** A request that got no answer. fetch's own messages name no host and help nobody; its codes do. */
+export function transportError(error: unknown, { failure, base }: { failure: string; base: URL }): CliError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const name = error instanceof Error ? error.name : "";
+  const [problem, hint] = explain(code, name, base);
+  return new CliError(`${failure}: ${problem}`, hint, { exitCode: 2, cause: error });
+}
+
+function explain(code: string, name: string, base: URL): readonly [problem: string, hint: string] {
+  if (name === "TimeoutError") return [`no answer from ${base.origin} within a minute`, "look at the server's log"];
+  if (code === "ECONNREFUSED" || code === "ConnectionRefused") {
+    return [
+      `cannot connect to ${base.origin}`,
+      "is the server running? start one with `coffer server --dev`, or set COFFER_ADDR",
+    ];
+  }
+  if (code === "EPROTO" && base.protocol === "https:") {
+    return [`no TLS at ${base.origin}`, `if the server speaks plain http, set COFFER_ADDR=http://${base.host}`];
+  }
+  if (/CERT|SIGNED|ISSUER|ALTNAME/.test(code)) {
+    return [
+      `the certificate of ${base.origin} is not trusted (${code})`,
+      "name the file of its certificate authority in NODE_EXTRA_CA_CERTS",
+    ];
+  }
+  if (base.protocol === "http:") {
+    return [
+      `the connection to ${base.origin} broke (${code || name})`,
+      `if the server speaks https, set COFFER_ADDR=https://${base.host}`,
+    ];
+  }
+  return [`the connection to ${base.origin} broke (${code || name})`, "check the address and the server's log"];
+}
+
+interface RefusedAnswer {
+  readonly method: string;
+  readonly url: string;
+  readonly status: number;
+  /** As {@link errorTexts} gives them. */
+  readonly errors: readonly string[];
+  readonly location: string | null;
+  readonly failure: string;
+  readonly token: Setting | undefined;
+}
+
+/** An answer that is an error: its status, each of its `errors` as a line, and a hint. */
+export function answerError(answer: RefusedAnswer): CliError {
+  const { method, url, status, failure, errors } = answer;
+  const message = `${failure}: ${method} ${url} answered ${status}`;
+  return new CliError(message, hintFor(answer, errors.join("\n")), {
+    exitCode: 2,
+    details: errors,
+  });
+}
+
+/** The texts of `{"errors": [...]}`; what is not that, is shown as it is, but not more than the beginning. */
+export function errorTexts(text: string): readonly string[] {
+  try {
+    const body: unknown = JSON.parse(text);
+    if (isObject(body) && Array.isArray(body["errors"])) return body["errors"].map(String);
+  } catch {
+    // Not JSON: a proxy, or another kind of server.
+  }
+  return text.trim() === "" ? [] : [text.trim().slice(0, 500)];
+}
+
+function hintFor({ url, status, location, token }: RefusedAnswer, said: string): string {
+  if (said.includes("HTTP request to an HTTPS server")) {
+    return `set COFFER_ADDR=${new URL(url).origin.replace("http:", "https:")}`;
+  }
+  if (said.includes("not initialized")) return "initialise it with `coffer operator init`";
+  if (said.includes("already initialized"))
+    return "see its state with `coffer status`; unseal it with `coffer operator unseal`";
+  if (status === 503 && said.includes("sealed")) {
+    return "unseal it with `coffer operator unseal` (a new server needs `coffer operator init` first)";
+  }
+  if (said.includes("path is already in use"))
+    return "choose another path with -path; `coffer secrets list` shows those in use";
+  if (status === 404 && said.includes("no handler for route")) {
+    return "nothing is mounted there; `coffer secrets list` shows what is";
+  }
+  if (status === 403) {
+    return token === undefined
+      ? "set COFFER_TOKEN or write the token to ~/.vault-token"
+      : `the server refused the token of ${token.source} for this path; set COFFER_TOKEN or write another token to ~/.vault-token`;
+  }
+  if (status >= 300 && status < 400) return `ask the server that it names instead: ${location ?? "(it names none)"}`;
+  if (status === 429) return "the server limits the rate of requests; try again later";
+  if (status >= 500) return "look at the server's log";
+  if (status === 404 || status === 405) return "does the server have this endpoint? `coffer status` shows its version";
+  return "the server does not take the request as it is; --help shows its form";
+}

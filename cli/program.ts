@@ -1,0 +1,89 @@
+/** The command line as a whole: parses the arguments, runs one command, and turns every failure into words and a code. */
+
+import { Command, CommanderError } from "commander";
+import manifest from "../package.json";
+import { normaliseArguments } from "./arguments.ts";
+import { declareClient } from "./client-commands.ts";
+import { declareServer } from "./commands/server.ts";
+import { asCliError, CliError } from "./errors.ts";
+import { examples } from "./help.ts";
+import { printError, type Terminal } from "./terminal.ts";
+
+/** Runs one command line, without the executable's own name. Resolves with the exit code; never rejects. */
+export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  const help: Promise<void>[] = [];
+  let exitCode = 0;
+  const program = declare(terminal, {
+    onHelp: (written) => help.push(written),
+    onExit: (code) => (exitCode = code),
+  });
+  try {
+    await program.parseAsync(normaliseArguments(args, optionsWithValue(program)), { from: "user" }).catch((error) => {
+      // Help and version end the parser by an error too.
+      if (!(error instanceof CommanderError) || !SHOWN.has(error.code)) throw error;
+      exitCode = error.exitCode;
+    });
+    await Promise.all(help);
+    return exitCode;
+  } catch (error) {
+    const failure = error instanceof CommanderError ? usageError(error) : asCliError(error);
+    // When stderr cannot be written either, the exit code is all that is left to say it.
+    await printError(terminal, failure).catch(() => undefined);
+    return failure.exitCode;
+  }
+}
+
+const SHOWN = new Set(["commander.help", "commander.helpDisplayed", "commander.version"]);
+
+interface Ends {
+  readonly onHelp: (written: Promise<void>) => void;
+  readonly onExit: (code: number) => void;
+}
+
+function declare(terminal: Terminal, { onHelp, onExit }: Ends): Command {
+  const program = new Command("coffer")
+    .description("A secrets server that speaks the HTTP API of HashiCorp Vault, and its client.")
+    .version(`Coffer v${manifest.version}`, "-v, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => onHelp(terminal.stdout.write(text)),
+      writeErr: (text) => onHelp(terminal.stderr.write(text)),
+      // run() prints failures, with their hints.
+      outputError: () => undefined,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  examples(program, [
+    "coffer server --dev",
+    "coffer status",
+    "coffer kv put secret/app user=app password=@password.txt",
+    "coffer kv get -field=password secret/app",
+  ]);
+  declareServer(program, onExit);
+  declareClient(program, terminal, onExit);
+  examples(
+    program
+      .command("version")
+      .description("print the version")
+      .action(() => terminal.stdout.write(`Coffer v${manifest.version}\n`)),
+    ["coffer version"],
+  );
+  return program;
+}
+
+/** The long names, without dashes, of every option of every command that takes a value. */
+function optionsWithValue(command: Command): Set<string> {
+  const own = command.options.filter((option) => option.required).map((option) => option.name());
+  return new Set([...own, ...command.commands.flatMap((child) => [...optionsWithValue(child)])]);
+}
+
+/** The parser's complaint in this program's form: without its prefix, its suggestion as the hint. */
+function usageError(error: CommanderError): CliError {
+  const [, message = "", suggestion] =
+    /^(?:error: )?([^]*?)(?:\n\(Did you mean ([^]*)\?\))?$/.exec(error.message) ?? [];
+  // An option that is not known may carry a value, and the value may be a secret: `kv put secret/a -password=…`.
+  const safe = message.replace(/^(unknown option '[^'=]*)=[^]*'$/, "$1'").replaceAll("\n", " ");
+  const hint = suggestion === undefined ? "--help shows how each command is used" : `did you mean ${suggestion}?`;
+  return new CliError(safe, hint);
+}

@@ -1,0 +1,118 @@
+/** The server's life: open the storage, put the engine on it, listen, and close it all in the reverse order. */
+
+import { type Coffer, openCoffer } from "../core/coffer.ts";
+import packageJson from "../package.json" with { type: "json" };
+import { plugins } from "../plugins/index.ts";
+import { openStorage } from "../storage/index.ts";
+import type { ServerOptions } from "./commands/server.ts";
+import { loadConfig, parseConfig } from "./config.ts";
+import { devBanner, startDev } from "./dev.ts";
+import { CliError } from "./errors.ts";
+import { type Listener, listen } from "./listen.ts";
+import { type ListenAddress, parseListenAddress, refuseClearText } from "./listen-address.ts";
+import { type OpenLog, openLog } from "./log.ts";
+
+/** What a server that must not answer any more answers. */
+const NEVER = new Promise<Response>(() => undefined);
+/** How long the last log lines may take when the process must end. */
+const LAST_WORDS_MS = 1000;
+
+/** Runs the server until it is interrupted; resolves with the exit code. */
+export async function runServer(options: ServerOptions): Promise<number> {
+  const config = options.config === undefined ? parseConfig("", "") : loadConfig(options.config);
+  const storageUrl = storageOf(options, config.storage);
+  const address = parseListenAddress(options.listen ?? config.listener.address);
+  refuseClearText(address, options.unsafeListenWithoutTls ?? config.listener.unsafeWithoutTls);
+  const log = openLog({ level: options.logLevel ?? config.logLevel });
+  const fate = endOnFailure(log);
+
+  {
+    // Disposed in reverse order: the coffer seals itself and gives back what its meter has not used, the storage closes.
+    await using storage = await openStorage(storageUrl, { fatal: fate.fatal });
+    await using coffer = openCoffer({ storage, plugins, log, version: packageJson.version });
+    const dev =
+      options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
+    const listener = tryListen(address, (request) => (fate.dead ? NEVER : coffer.fetch(request)));
+    log.info({ address: listener.url, storage: storage.type, version: packageJson.version }, "listening");
+    process.stdout.write(dev === undefined ? `Coffer listens on ${listener.url}\n` : devBanner(listener.url, dev));
+
+    const signal = await nextSignal();
+    log.info({ signal }, "stopping");
+    await listener.stop();
+  }
+  log.info({}, "stopped");
+  await log.flush();
+  return 0;
+}
+
+function storageOf(options: ServerOptions, configured: string | undefined): string {
+  const given = options.storage ?? configured;
+  if (options.dev !== true) {
+    if (given !== undefined) return given;
+    throw new CliError("no storage was named", [
+      "name one: --storage file:/var/lib/coffer",
+      "or try it: coffer server --dev",
+    ]);
+  }
+  if (given === undefined || given === "memory:") return "memory:";
+  throw new CliError("dev mode keeps everything in memory", "leave out --dev to use this storage");
+}
+
+function devRootToken({ devRootTokenId }: ServerOptions): string | undefined {
+  return devRootTokenId ?? (process.env["VAULT_DEV_ROOT_TOKEN_ID"] || undefined);
+}
+
+function tryListen(address: ListenAddress, app: (request: Request) => ReturnType<Coffer["fetch"]>): Listener {
+  try {
+    return listen(address, app);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    throw new CliError(
+      `cannot listen on ${address.host}:${address.port}: ${code}`,
+      "is another server running there? choose another address with --listen",
+      { cause: error },
+    );
+  }
+}
+
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => resolve(signal));
+  });
+}
+
+async function end(log: OpenLog): Promise<never> {
+  await log.flush(LAST_WORDS_MS);
+  process.exit(1);
+}
+
+/**
+ * Ends the process when it can no longer answer for what it says: the storage failed, or a defect escaped. From then on
+ * no request is answered; the log gets a second to say why.
+ */
+function endOnFailure(log: OpenLog): {
+  readonly dead: boolean;
+  readonly fatal: (error: Error) => never;
+} {
+  const fate = {
+    dead: false,
+    fatal(error: Error): never {
+      if (!fate.dead) {
+        fate.dead = true;
+        log.error({ err: error }, "the server cannot go on and ends");
+        void end(log);
+      }
+      throw error;
+    },
+  };
+  const last = (error: unknown) => {
+    try {
+      fate.fatal(error instanceof Error ? error : new Error("something that is no error was thrown"));
+    } catch {
+      // Said already.
+    }
+  };
+  process.on("uncaughtException", last);
+  process.on("unhandledRejection", last);
+  return fate;
+}
