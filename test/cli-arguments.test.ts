@@ -1,0 +1,97 @@
+import { describe, expect, test } from "bun:test";
+import * as fc from "fast-check";
+import { normaliseArguments } from "../cli/arguments.ts";
+import { injectedVariable } from "../cli/environment.ts";
+import { coffer } from "./cli/spawn.ts";
+
+describe("arguments", () => {
+  const values = new Set(["format", "field", "description"]);
+
+  test.each([
+    ["-format=json", ["--format=json"]],
+    ["-format json", ["--format", "json"]],
+    ["--format -json", ["--format", "-json"]],
+    ["-dev -h -help", ["--dev", "-h", "--help"]],
+    ["kv put a - k=-x -5 --x", ["kv", "put", "a", "-", "k=-x", "-5", "--x"]],
+    ["-dev -- -dev -x=y", ["--dev", "--", "-dev", "-x=y"]],
+    ["-field -- -dev", ["--field", "--", "--dev"]],
+  ])("%s", (typed, expected) => expect(normaliseArguments(typed.split(" "), values)).toEqual(expected));
+
+  test("that were normalised stay as they are", () => {
+    const words = fc.array(fc.oneof(fc.string(), fc.constantFrom("-dev", "-format", "--", "-", "-field=x", "-h")));
+    fc.assert(
+      fc.property(words, (args) => {
+        const once = normaliseArguments(args, values);
+        expect(normaliseArguments(once, values)).toEqual(once);
+        expect(once).toHaveLength(args.length);
+      }),
+    );
+  });
+});
+
+describe("the environment", () => {
+  test.each(["BUN_OPTIONS", "BUN_BE_BUN", "NODE_OPTIONS", "BUN_INSPECT", "BUN_INSPECT_PRELOAD", "BUN_INSPECT_X"])(
+    "with %s is noticed, unless it is empty",
+    (name) => {
+      expect(injectedVariable({ HOME: "/", [name]: "x" })).toBe(name);
+      expect(injectedVariable({ HOME: "/", [name]: "" })).toBeUndefined();
+    },
+  );
+
+  test("with such a variable stops the program before it does anything", async () => {
+    const { code, stdout, stderr } = await coffer(["version"], { env: { BUN_INSPECT_CONNECT_TO: "x" } });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^coffer: BUN_INSPECT_CONNECT_TO is set: .+\ncoffer: hint: unset it: .+\n$/);
+  });
+});
+
+describe("usage", () => {
+  test.each([
+    ["stat", "coffer: unknown command 'stat'\ncoffer: hint: did you mean status?\n"],
+    ["kv gett a", "coffer: unknown command 'gett'\ncoffer: hint: did you mean get?\n"],
+    ["kv get -fromat json a", "coffer: unknown option '--fromat'\ncoffer: hint: did you mean --format?\n"],
+    [
+      "status -format=yaml",
+      "coffer: option '--format <format>' argument 'yaml' is invalid. Allowed choices are table, json.\ncoffer: hint: --help shows how each command is used\n",
+    ],
+    [
+      "status -address=ftp://x",
+      "coffer: the address of --address is not a URL that begins with http:// or https://\ncoffer: hint: give it as http://HOST:PORT or https://HOST:PORT\n",
+    ],
+    [
+      "status -address=http://user:pw@x",
+      "coffer: the address of --address holds more than a host, a port and a path\ncoffer: hint: give it as http://HOST:PORT or https://HOST:PORT\n",
+    ],
+    ["kv get", "coffer: missing required argument 'path'\ncoffer: hint: --help shows how each command is used\n"],
+  ])("%s", async (typed, stderr) => {
+    expect(await coffer(typed.split(" "))).toEqual({ code: 1, stdout: "", stderr });
+  });
+
+  test("a token that no header can carry is refused unseen", async () => {
+    const { code, stderr } = await coffer(["status"], { env: { VAULT_TOKEN: "hunter2\nx" } });
+    expect(code).toBe(1);
+    expect(stderr).toStartWith("coffer: the token of VAULT_TOKEN holds characters that no token has\n");
+  });
+
+  const commands = [
+    [],
+    ["server"],
+    ["status"],
+    ["operator"],
+    ...["init", "unseal", "seal", "key-status"].map((name) => ["operator", name]),
+    ["kv"],
+    ...["get", "put", "list", "delete"].map((name) => ["kv", name]),
+    ["secrets"],
+    ...["enable", "list", "disable"].map((name) => ["secrets", name]),
+    ["version"],
+  ];
+  test.each(commands.map((command) => [command.join(" "), command] as const))(
+    "%s --help ends in examples",
+    async (_, command) => {
+      const { code, stdout, stderr } = await coffer([...command, "-h"]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toMatch(/\n\nExamples:\n( {2}\$ .+\n)+$/);
+      expect(stdout).not.toContain("\u001b");
+    },
+  );
+});

@@ -1,0 +1,69 @@
+/** The log in a process of its own, whose stderr is a real pipe that nobody reads. */
+
+import { expect, test } from "bun:test";
+import { closeSync, constants, mkdtempSync, openSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const LINES = 10 * 1024;
+
+/** Starts test/cli/log-writer.ts with a pipe as stderr. The pipe is held open for reading, and not read. */
+function startWriter() {
+  const path = join(mkdtempSync(join(tmpdir(), "coffer-log-")), "stderr");
+  Bun.spawnSync(["mkfifo", path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writer = openSync(path, constants.O_WRONLY);
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "cli/log-writer.ts")], {
+    stdio: ["pipe", "pipe", writer],
+  });
+  closeSync(writer);
+  return { child, path, stopHolding: () => closeSync(reader) };
+}
+
+async function readUntil(stream: ReadableStream<Uint8Array>, end: string): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of stream.values({ preventCancel: true })) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.includes(end)) break;
+  }
+  return text;
+}
+
+test("10 MiB of log that nobody reads hold up neither the answers nor the exit, and stay out of memory", async () => {
+  const { child, stopHolding } = startWriter();
+  const said = await readUntil(child.stdout, "flushed");
+  expect(said.match(/^answer \d true$/gm)).toHaveLength(10);
+  expect(Number(/memory (\d+)/.exec(said)?.[1])).toBeLessThan(150e6);
+  const asked = performance.now();
+  await child.stdin.write("end\n");
+  await child.stdin.end();
+  expect(await child.exited).toBe(0);
+  expect(performance.now() - asked).toBeLessThan(2000);
+  stopHolding();
+});
+
+test("a reader who comes late gets whole lines, and is told how many are missing", async () => {
+  const { child, path, stopHolding } = startWriter();
+  await readUntil(child.stdout, "flushed");
+  const reader = Bun.spawn(["cat", path], { stdout: "pipe" });
+  const text = reader.stdout.text();
+  await child.stdin.write("more\n");
+  await child.stdin.end();
+  expect(await child.exited).toBe(0);
+  stopHolding();
+  const lines = (await text)
+    .trimEnd()
+    .split("\n")
+    .map((line): Record<string, unknown> => JSON.parse(line));
+  const kept = lines.filter(({ msg }) => msg === "a line");
+  const numbers = kept.map(({ line }) => Number(line));
+  expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+  expect(kept.length).toBeGreaterThan(1000);
+  expect(kept[0]).toMatchObject({ level: "info", time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) });
+  const missing = lines.filter(({ dropped }) => dropped !== undefined);
+  expect(missing).toHaveLength(1);
+  // The last line may have been dropped too, when the reader was slower than the order to write it.
+  const last = lines.filter(({ msg }) => msg === "the last line").length;
+  expect(kept.length + Number(missing[0]?.["dropped"])).toBe(LINES + 1 - last);
+});
