@@ -40,7 +40,8 @@ interface Size {
   /** Bytes. */
   readonly page: number;
   readonly pagesInFile: number;
-  readonly pagesInHeader: number;
+  /** As the header counts them. */
+  readonly pages: number;
 }
 
 function checkHeader(db: string): Size {
@@ -53,7 +54,7 @@ function checkHeader(db: string): Size {
   checkIds(db, header.getUint32(68), header.getUint32(60));
   // The size is 16 bits wide, and 1 stands for 65536.
   const page = header.getUint16(16) === 1 ? 65536 : header.getUint16(16);
-  return { page, pagesInFile: Math.floor(file.size / page), pagesInHeader: header.getUint32(28) };
+  return { page, pagesInFile: Math.floor(file.size / page), pages: header.getUint32(28) };
 }
 
 /**
@@ -82,39 +83,28 @@ function checkIds(db: string, applicationId: unknown, format: unknown): void {
 }
 
 /**
- * Every page must be in the file or in the log. A page beyond the end of the file that the log does not bring is a
- * truncated file; SQLite would fill it with zeros at the next checkpoint. (secure_delete has every page written that
+ * Every page that the header counts must be in the file or in the log, which a checkpoint that was cut short may have
+ * left to be moved once more. SQLite would fill a missing page with zeros. (secure_delete has every page written that
  * a transaction allocates, the ones it frees again included.)
  */
-function checkSize({ db, wal }: StorePaths, { page, pagesInFile, pagesInHeader }: Size): void {
-  const log = readLog(wal, page);
-  const pages = log.pages ?? pagesInHeader;
+function checkSize({ db, wal }: StorePaths, { page, pagesInFile, pages }: Size): void {
+  const log = pagesInLog(wal, page);
   for (let number = pagesInFile + 1; number <= pages; number++) {
-    if (log.numbers.has(number) || number === LOCK_BYTE / page + 1) continue;
+    if (log.has(number) || number === LOCK_BYTE / page + 1) continue;
     throw damaged(`${db} is truncated: page ${number} of ${pages} is missing`);
   }
 }
 
-interface Log {
-  /** Of the whole database after the last transaction in the log; undefined when it holds none. */
-  readonly pages: number | undefined;
-  /** The pages that the log brings. */
-  readonly numbers: ReadonlySet<number>;
-}
-
-function readLog(wal: string, page: number): Log {
+function pagesInLog(wal: string, page: number): ReadonlySet<number> {
   const numbers = new Set<number>();
-  let pages: number | undefined;
-  if (!isRegularFile(wal)) return { pages, numbers };
+  if (!isRegularFile(wal)) return numbers;
   using file = new Bytes(wal);
   const salt = file.read(0, WAL_HEADER)?.getBigUint64(16);
   for (let at = WAL_HEADER; ; at += FRAME_HEADER + page) {
     const frame = file.read(at, FRAME_HEADER);
     // Frames of an earlier round lie behind those of the present one; the salt tells them apart.
-    if (frame === undefined || frame.getBigUint64(8) !== salt) return { pages, numbers };
+    if (frame === undefined || frame.getBigUint64(8) !== salt) return numbers;
     numbers.add(frame.getUint32(0));
-    // Zero but in the last frame of a transaction.
-    if (frame.getUint32(4) !== 0) pages = frame.getUint32(4);
   }
 }
 

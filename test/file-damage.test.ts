@@ -11,12 +11,14 @@ async function makeStore(path: string): Promise<void> {
   await Promise.all(Array.from({ length: 200 }, (_, index) => driver.put(`key${index}`, new Uint8Array(4096))));
 }
 
+const LATE = `for (let index = 0; index < 20; index++) await driver.put("late" + index, new Uint8Array(4096).fill(index));`;
+
 /** A store whose last writes are in the log, as a process leaves it that was killed. */
-async function makeKilledStore(path: string, values = 20): Promise<void> {
+async function makeKilledStore(path: string, writes = LATE): Promise<void> {
   await makeStore(path);
   await using child = startChild(`
     const driver = await open(${JSON.stringify(path)});
-    for (let index = 0; index < ${values}; index++) await driver.put("late" + index, new Uint8Array(4096).fill(index));
+    ${writes}
     console.log("written");
   `);
   await child.lines.next();
@@ -113,6 +115,19 @@ const DAMAGE: Record<string, { make: (path: string) => Promise<void> | void; mes
   "cut by a page while its log is long": {
     make: async (path) => {
       await makeKilledStore(path);
+      shorten(join(path, "coffer.db"), 4096);
+    },
+    message: /is truncated: page \d+ of \d+ is missing/,
+  },
+  "cut by a page that only an earlier round of its log has": {
+    make: async (path) => {
+      await makeKilledStore(
+        path,
+        // The pages at the end of the database go into the log behind others and are moved; then the log begins anew.
+        `for (let index = 0; index < 100; index++) await driver.put("late", new Uint8Array(4096).fill(index));
+        await Promise.all(Array.from({ length: 1000 }, (_, index) => driver.put("more" + index, new Uint8Array(4096))));
+        for (let index = 0; index < 3; index++) await driver.put("late", new Uint8Array(4096).fill(index));`,
+      );
       shorten(join(path, "coffer.db"), 4096);
     },
     message: /is truncated: page \d+ of \d+ is missing/,

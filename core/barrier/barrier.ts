@@ -197,6 +197,9 @@ function openFrom(key: Uint8Array, path: string, stored: Uint8Array): Uint8Array
   }
 }
 
+/** Names the entry, or, where its name may be a secret's, the mount that it belongs to: errors are logged. */
 function damaged(path: string, why: string): ApiError {
-  return new ApiError("damaged", `cannot open the entry at ${path}: ${why}`);
+  const [folder, mount] = path.split("/");
+  const place = folder === "logical" ? `an entry below logical/${mount}/` : `the entry at ${path}`;
+  return new ApiError("damaged", `cannot open ${place}: ${why}`);
 }

@@ -152,7 +152,7 @@ async function find(
   const whole = isList && !path.endsWith("/") ? `${path}/` : path;
   if (/^(?:sys|auth)(?:\/|$)/.test(path)) {
     const match = server.system.match(whole);
-    return { path: whole, query, match, mounted: match !== undefined || path.startsWith("sys") };
+    return { path: whole, query, match, mounted: /^(?:sys|auth\/token)(?:\/|$)/.test(path) };
   }
   const found = await mounts?.find(whole);
   return {

@@ -66,6 +66,16 @@ export async function readFields(
 /** The body, read no further than `limit` bytes. Throws ApiError `body-too-large`. */
 async function readBody(request: Request, limit: number): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
+  try {
+    return await readWithin(request, request.body, limit);
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    // The client went away, or sent less than it had announced.
+    throw invalid("the request body could not be read");
+  }
+}
+
+async function readWithin(request: Request, stream: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array> {
   const declared = request.headers.get("content-length");
   if (declared !== null) {
     if (Number(declared) > limit) throw new ApiError("body-too-large");
@@ -73,7 +83,7 @@ async function readBody(request: Request, limit: number): Promise<Uint8Array> {
   }
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of request.body) {
+  for await (const chunk of stream) {
     length += chunk.length;
     if (length > limit) throw new ApiError("body-too-large");
     chunks.push(chunk);

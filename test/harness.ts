@@ -1,0 +1,197 @@
+/** A whole server in this process, over the memory driver, with clocks that the test turns. */
+import type { Clock } from "../core/clock.ts";
+import { openCoffer } from "../core/coffer.ts";
+import { fromUtf8, utf8 } from "../core/encoding.ts";
+import type { Log } from "../core/log.ts";
+import { plugins } from "../plugins/index.ts";
+import type { Driver } from "../storage/driver.ts";
+import { openMemory } from "../storage/memory.ts";
+
+/** How many times as often a property is tried: `SLOW=1` for a thorough run. */
+export function runs(usual: number): number {
+  return process.env["SLOW"] === "1" ? usual * 20 : usual;
+}
+
+export interface TestClock extends Clock {
+  /** Time passes: both clocks go on by `ms`. */
+  advance(ms: number): void;
+  /** Somebody sets the wall clock `ms` ahead (or back, when negative). */
+  setWall(ms: number): void;
+  /** The machine sleeps with a monotonic clock that counts it, and a wall clock that stands still. */
+  setMonotonic(ms: number): void;
+}
+
+export function testClock(): TestClock {
+  let wall = Date.parse("2026-01-01T00:00:00Z");
+  let monotonic = 1000;
+  return {
+    now: () => wall,
+    monotonic: () => monotonic,
+    advance(ms) {
+      wall += ms;
+      monotonic += ms;
+    },
+    setWall(ms) {
+      wall += ms;
+    },
+    setMonotonic(ms) {
+      monotonic += ms;
+    },
+  };
+}
+
+export interface TestLog extends Log {
+  /** One line of JSON for each call, at any level. */
+  readonly lines: string[];
+}
+
+/** Keeps every line, so that a test can look for what must not be in one. */
+export function testLog(): TestLog {
+  const lines: string[] = [];
+  const keep = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) => {
+    const error = fields["err"];
+    const err = error instanceof Error ? { err: Bun.inspect(error) } : {};
+    lines.push(JSON.stringify({ level, message, ...fields, ...err }));
+  };
+  return { lines, debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") };
+}
+
+/** The memory driver over one map, for this process alone unless `exclusive` is false. */
+export function memoryOver(store: Map<string, Uint8Array>, exclusive = true): Driver {
+  const driver = openMemory({ store });
+  return Object.assign(
+    wrapDriver(driver, (_operation, _key, act) => act()),
+    { exclusive },
+  );
+}
+
+export type Operation = "get" | "put" | "swap" | "delete" | "list";
+
+/**
+ * A driver that asks `around` about every operation on `driver`. `around` runs it by `act`, and may wait, or throw
+ * before or after.
+ */
+export function wrapDriver(
+  driver: Driver,
+  around: <T>(operation: Operation, key: string, act: () => Promise<T>) => Promise<T>,
+): Driver {
+  return {
+    type: driver.type,
+    maxValue: driver.maxValue,
+    exclusive: driver.exclusive,
+    get: (key) => around("get", key, () => driver.get(key)),
+    put(key, value) {
+      // The contract: the bytes are copied before this returns.
+      const copy = new Uint8Array(value);
+      return around("put", key, () => driver.put(key, copy));
+    },
+    swap: (key, was, value) => around("swap", key, () => driver.swap(key, was, value)),
+    delete: (key) => around("delete", key, () => driver.delete(key)),
+    list: (prefix, page) => around("list", prefix, () => driver.list(prefix, page)),
+    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
+  };
+}
+
+export interface CallOptions {
+  readonly token?: string;
+  /** Sent as JSON; a string or bytes as they are. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The body as it came. */
+  readonly text: string;
+  /** The body's JSON; an empty object where there is none. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export interface Unsealed {
+  /** The root token. */
+  readonly token: string;
+  /** The shares, in hex. */
+  readonly keys: readonly string[];
+}
+
+export interface TestServer extends AsyncDisposable {
+  readonly driver: Driver;
+  readonly clock: TestClock;
+  readonly log: TestLog;
+  /** One request; `path` is what follows `/v1/`. A `LIST` goes as `GET ?list=true`: a Request here cannot carry it. */
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  /** Initialises and unseals, with 5 shares of which 3 open it unless told otherwise. */
+  initAndUnseal(shares?: number, threshold?: number): Promise<Unsealed>;
+  /** Gives shares until the server is unsealed. */
+  unseal(keys: readonly string[]): Promise<void>;
+}
+
+export interface StartOptions {
+  /** What a server before this one, or beside it, has stored. */
+  readonly store?: Map<string, Uint8Array>;
+  /** In the place of the memory driver. */
+  readonly driver?: Driver;
+  readonly clock?: TestClock;
+}
+
+export async function startCoffer(options: StartOptions = {}): Promise<TestServer> {
+  const driver = options.driver ?? openMemory(options.store === undefined ? {} : { store: options.store });
+  const { clock = testClock() } = options;
+  const log = testLog();
+  const coffer = openCoffer({ storage: driver, plugins, log, version: "0.0.0-test", clock });
+
+  async function call(method: string, path: string, { token, body, headers = {} }: CallOptions = {}): Promise<Answer> {
+    const isList = method === "LIST";
+    const url = `http://127.0.0.1/v1/${path}${isList ? `${path.includes("?") ? "&" : "?"}list=true` : ""}`;
+    const sent = new Headers(headers);
+    if (token !== undefined) sent.set("X-Vault-Token", token);
+    const init: RequestInit = { method: isList ? "GET" : method, headers: sent };
+    if (body !== undefined) init.body = bodyOf(body);
+    const response = await coffer.fetch(new Request(url, init));
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, body: jsonOf(text) };
+  }
+
+  async function unseal(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const { status, text, body } = await call("PUT", "sys/unseal", { body: { key } });
+      if (status !== 200) throw new Error(`unseal answered ${status}: ${text}`);
+      if (body["sealed"] === false) return;
+    }
+    throw new Error(`still sealed after ${keys.length} shares`);
+  }
+
+  return {
+    driver,
+    clock,
+    log,
+    call,
+    unseal,
+    async initAndUnseal(shares = 5, threshold = 3) {
+      const settings = { secret_shares: shares, secret_threshold: threshold };
+      const { status, text } = await call("PUT", "sys/init", { body: settings });
+      if (status !== 200) throw new Error(`init answered ${status}: ${text}`);
+      const made = JSON.parse(text) as { keys: string[]; root_token: string };
+      await unseal(made.keys);
+      return { token: made.root_token, keys: made.keys };
+    },
+    [Symbol.asyncDispose]: () => coffer[Symbol.asyncDispose](),
+  };
+}
+
+function bodyOf(body: unknown): Uint8Array<ArrayBuffer> {
+  if (body instanceof Uint8Array) return new Uint8Array(body);
+  return new Uint8Array(utf8(typeof body === "string" ? body : JSON.stringify(body)));
+}
+
+function jsonOf(text: string): Readonly<Record<string, unknown>> {
+  if (text.trim() === "") return {};
+  const parsed: unknown = JSON.parse(text);
+  return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
+}
+
+/** The text of stored bytes, for looking into what the memory driver holds. */
+export function textOf(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? "" : fromUtf8(bytes);
+}
