@@ -6,6 +6,7 @@ import type { Driver } from "../storage/driver.ts";
 import { Mounts } from "./access/mounts.ts";
 import { Tokens } from "./access/tokens.ts";
 import type { Barrier } from "./barrier/barrier.ts";
+import { MIN_OPERATIONS } from "./barrier/rotation.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Cluster, readCluster } from "./cluster.ts";
 import { ApiError } from "./errors.ts";
@@ -17,6 +18,9 @@ import type { Engine, Plugin, Route } from "./plugin.ts";
 import { Seal } from "./seal/seal.ts";
 import { sealNeeds } from "./seal/seal-needs.ts";
 
+/** How often the age of the active term is looked at: a rotation by age is at most this late. */
+const ROTATION_CHECK_MS = 30_000;
+
 export interface CofferOptions {
   readonly storage: Driver;
   readonly plugins: readonly (Plugin | Engine)[];
@@ -24,6 +28,8 @@ export interface CofferOptions {
   /** What the server calls itself in `sys/health` and `sys/seal-status`. */
   readonly version: string;
   readonly clock?: Clock;
+  /** The least that `max_operations` of rotation may be set to: for tests, the API cannot reach it. */
+  readonly minOperations?: number;
 }
 
 export interface Coffer extends AsyncDisposable {
@@ -41,18 +47,29 @@ export interface Opened {
 
 /** Opens a server over `storage`. It starts sealed; disposing of it seals it, and leaves the storage to its owner. */
 export function openCoffer(options: CofferOptions): Coffer {
-  const { storage, plugins, log, version, clock = systemClock } = options;
+  const { storage, plugins, log, version, clock = systemClock, minOperations = MIN_OPERATIONS } = options;
   const engines = plugins.filter((plugin) => plugin.kind === "engine");
   const seal = new Seal<Opened>({
     driver: storage,
     clock,
     log,
-    open: async (barrier) => ({
-      barrier,
-      tokens: await Tokens.open(barrier, clock),
-      mounts: await Mounts.open(barrier, engines),
-      cluster: await readCluster(barrier),
-    }),
+    minOperations,
+    open: async (barrier) => {
+      // An age that was reached while nobody was unsealed counts now.
+      await barrier.rotateIfDue();
+      return {
+        barrier,
+        tokens: await Tokens.open(barrier, clock),
+        mounts: await Mounts.open(barrier, engines),
+        cluster: await readCluster(barrier),
+      };
+    },
+  });
+  const stopTimer = clock.every(ROTATION_CHECK_MS, () => {
+    seal.opened?.barrier.rotateIfDue().catch((error: unknown) => {
+      // Sealed in between, or tried again at the next turn.
+      log.warn({ err: error }, "whether the encryption key is due for rotation could not be checked");
+    });
   });
   const needs = needsOf(seal, storage, version);
   const system = new Router<Route>();
@@ -63,7 +80,10 @@ export function openCoffer(options: CofferOptions): Coffer {
   const app = createApp({ system, log, clock, opened: () => seal.opened });
   return {
     fetch: (request) => app.fetch(request),
-    [Symbol.asyncDispose]: () => seal.seal(),
+    async [Symbol.asyncDispose]() {
+      stopTimer();
+      await seal.seal();
+    },
   };
 }
 
@@ -77,6 +97,11 @@ function needsOf(seal: Seal<Opened>, driver: Driver, version: string): Needs {
     seal: sealNeeds(seal, driver.type, version),
     keys: {
       status: async () => opened().barrier.keyStatus(),
+    },
+    rotation: {
+      rotate: async () => opened().barrier.rotate(),
+      config: async () => opened().barrier.rotation(),
+      configure: async (settings) => opened().barrier.configureRotation(settings),
     },
     mounts: {
       list: async () => opened().mounts.list(),

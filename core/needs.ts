@@ -62,7 +62,28 @@ export interface KeyStatus {
   readonly installTime: string;
   /** Never too low; too high by what other nodes have reserved and not used. */
   readonly encryptions: number;
+  /** The keyring has grown to half of what it may: the default bound is in force, whatever is set. */
+  readonly halfFull: boolean;
 }
+
+/** `sys/rotate` and `sys/rotate/config`. */
+export interface RotationNeeds {
+  /** Replaces the active term. */
+  rotate(): Promise<void>;
+  config(): Promise<RotationSettings>;
+  /** Sets what is given and keeps the rest. Throws ApiError `invalid` with Vault's texts for what is out of bounds. */
+  configure(change: RotationChange): Promise<void>;
+}
+
+export interface RotationSettings {
+  readonly enabled: boolean;
+  readonly maxOperations: number;
+  /** Age in seconds at which the active term is replaced; 0: never. */
+  readonly interval: number;
+}
+
+/** What is undefined stays as it is. */
+export type RotationChange = { readonly [Name in keyof RotationSettings]: RotationSettings[Name] | undefined };
 
 /** `sys/mounts`. Paths end in "/". */
 export interface MountNeeds {
@@ -145,6 +166,7 @@ export interface TokenInfo {
 export interface Needs {
   readonly seal: SealNeeds;
   readonly keys: KeyNeeds;
+  readonly rotation: RotationNeeds;
   readonly mounts: MountNeeds;
   readonly tokens: TokenNeeds;
 }

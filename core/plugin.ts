@@ -17,13 +17,14 @@ export type { View } from "./barrier/view.ts";
 export type * from "./needs.ts";
 export { ApiError, invalid } from "./errors.ts";
 export { fromUtf8, toBase64, toHex, utf8 } from "./encoding.ts";
-export { parseDuration } from "./duration.ts";
+export { formatDurationShort, parseDuration } from "./duration.ts";
 export { SYSTEM_LEASE_TTL } from "./lease.ts";
 export {
   anyObject,
   bool,
   durationSeconds,
   int,
+  int64,
   kvPairs,
   logical,
   parseBool,

@@ -5,7 +5,19 @@ import init from "./init.ts";
 import keyStatus from "./key-status.ts";
 import kv1 from "./kv1.ts";
 import mounts from "./mounts.ts";
+import rotate from "./rotate.ts";
+import rotateConfig from "./rotate-config.ts";
 import seal from "./seal.ts";
 import token from "./token.ts";
 
-export const plugins: readonly (Plugin | Engine)[] = [init, seal, health, keyStatus, mounts, token, kv1];
+export const plugins: readonly (Plugin | Engine)[] = [
+  init,
+  seal,
+  health,
+  keyStatus,
+  rotate,
+  rotateConfig,
+  mounts,
+  token,
+  kv1,
+];

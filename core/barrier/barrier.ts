@@ -8,9 +8,18 @@ import { type Driver, type Page, Unknown } from "../../storage/driver.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
 import { AuthenticationFailed, MalformedEntry, openEntry, OVERHEAD, sealEntry, termOf } from "./entry.ts";
-import { activeTerm, type Term } from "./keyring.ts";
+import type { KeyStatus, RotationChange, RotationSettings } from "../needs.ts";
+import { activeTerm } from "./keyring.ts";
 import { KeyringStore } from "./keyring-store.ts";
 import { Meter } from "./meter.ts";
+import {
+  checkSettings,
+  isHalfFull,
+  MIN_OPERATIONS,
+  rotateIfDue,
+  type RotationLimits,
+  withSettings,
+} from "./rotation.ts";
 
 /** An entry as it was read: its plaintext, and the stored bytes, which a later swap compares. */
 export interface Entry {
@@ -19,31 +28,37 @@ export interface Entry {
   readonly stored: Uint8Array;
 }
 
+export interface BarrierOptions {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  /** Called when the store turns out to have been put back from a copy: this node must be sealed then. */
+  readonly onOtherHistory?: () => void;
+  /** The least that `max_operations` may be set to; Vault's 1,000,000 unless a test says otherwise. */
+  readonly minOperations?: number;
+}
+
 export class Barrier {
   readonly #driver: Driver;
+  readonly #clock: Clock;
+  readonly #limits: RotationLimits;
   readonly #keyring: KeyringStore;
   readonly #meter: Meter;
   #writes = 0;
   #idle: (() => void) | undefined;
   #closed = false;
 
-  private constructor(driver: Driver, keyring: KeyringStore, clock: Clock) {
+  private constructor(keyring: KeyringStore, { driver, clock, minOperations = MIN_OPERATIONS }: BarrierOptions) {
     this.#driver = driver;
+    this.#clock = clock;
     this.#keyring = keyring;
-    this.#meter = new Meter(keyring, clock);
+    this.#limits = { minOperations, maxKeyring: driver.maxValue };
+    this.#meter = new Meter(keyring, clock, this.#limits);
   }
 
-  /**
-   * Opens the barrier with whichever of `rootKeys` the stored keyring is sealed under; they belong to it now.
-   * `onOtherHistory` is called when the store turns out to have been put back from a copy: it must be sealed then.
-   */
-  static async open(
-    driver: Driver,
-    rootKeys: readonly Uint8Array[],
-    clock: Clock,
-    onOtherHistory: () => void = () => undefined,
-  ): Promise<Barrier> {
-    return new Barrier(driver, await KeyringStore.open(driver, rootKeys, onOtherHistory), clock);
+  /** Opens the barrier with whichever of `rootKeys` the stored keyring is sealed under; they belong to it now. */
+  static async open(rootKeys: readonly Uint8Array[], options: BarrierOptions): Promise<Barrier> {
+    const onOtherHistory = options.onOtherHistory ?? (() => undefined);
+    return new Barrier(await KeyringStore.open(options.driver, rootKeys, onOtherHistory), options);
   }
 
   /** True when nobody else can write to the store, so that what was read once may be kept. */
@@ -112,15 +127,52 @@ export class Barrier {
    * The active term as it is stored, read past every cache, less what this node has reserved and not used: so its
    * `encryptions` are never too low, and too high by other nodes' rests at the most.
    */
-  async keyStatus(): Promise<Term> {
+  async keyStatus(): Promise<KeyStatus> {
     for (;;) {
       if (this.#closed) throw new ApiError("sealed");
       const before = await this.#meter.reservations();
-      const active = activeTerm(await this.#keyring.read());
-      const rest = this.#meter.rest(active.term);
+      const keyring = await this.#keyring.read();
+      const { term, installTime, encryptions } = activeTerm(keyring);
+      const rest = this.#meter.rest(term);
       // A reservation that ran beside the read is in only one of the two numbers: read again.
-      if ((await this.#meter.reservations()) === before) return { ...active, encryptions: active.encryptions - rest };
+      if ((await this.#meter.reservations()) !== before) continue;
+      return {
+        term,
+        installTime,
+        encryptions: encryptions - rest,
+        halfFull: isHalfFull(keyring, this.#limits.maxKeyring),
+      };
     }
+  }
+
+  /** Replaces the active term by a new one. Old values stay readable; when this resolves, new ones are under it. */
+  async rotate(): Promise<void> {
+    await this.#changing(async () => this.#meter.rotate(activeTerm(await this.#keyring.read()).term));
+  }
+
+  /** Replaces the active term if it has reached the age or the bound that are set. */
+  async rotateIfDue(): Promise<void> {
+    await this.#changing(() => this.#keyring.change((keyring) => rotateIfDue(keyring, this.#limits, this.#clock)));
+  }
+
+  /** The settings of rotation as they are stored. */
+  async rotation(): Promise<RotationSettings> {
+    if (this.#closed) throw new ApiError("sealed");
+    return (await this.#keyring.read()).rotation;
+  }
+
+  /**
+   * Changes the settings of rotation; what is undefined stays. A bound that the active term has reached already, or an
+   * age, replaces the term in the same swap. Throws ApiError `invalid` with Vault's texts for what is out of bounds.
+   */
+  async configureRotation(settings: RotationChange): Promise<void> {
+    checkSettings(settings, this.#limits);
+    await this.#changing(() =>
+      this.#keyring.change((keyring) => {
+        const changed = withSettings(keyring, settings);
+        return changed && (rotateIfDue(changed, this.#limits, this.#clock) ?? changed);
+      }),
+    );
   }
 
   /**
@@ -171,6 +223,13 @@ export class Barrier {
       this.#writes -= 1;
       if (this.#writes === 0) this.#idle?.();
     }
+  }
+
+  /** A change of the keyring. The next seal is under the term that is active then. */
+  async #changing(change: () => Promise<unknown>): Promise<void> {
+    if (this.#closed) throw new ApiError("sealed");
+    await this.#settled(change);
+    this.#meter.follow(this.#keyring.active.term);
   }
 
   #check(path: string): void {

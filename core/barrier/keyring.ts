@@ -13,7 +13,8 @@
 import * as v from "valibot";
 import { KEY_BYTES, randomBytes } from "../crypto.ts";
 import { fromBase64, fromUtf8, toBase64, toHex, utf8 } from "../encoding.ts";
-import { openEntry, sealEntry, termOf } from "./entry.ts";
+import type { RotationSettings } from "../needs.ts";
+import { openEntry, OVERHEAD, sealEntry, termOf } from "./entry.ts";
 
 export const KEYRING_PATH = "core/keyring";
 /** 90 % of 2^32, the bound for random nonces (SP 800-38D, section 8.3). */
@@ -31,19 +32,12 @@ export interface Term {
   readonly encryptions: number;
 }
 
-export interface RotationConfig {
-  readonly enabled: boolean;
-  readonly maxOperations: number;
-  /** Age in seconds at which the active term is replaced; 0: never. */
-  readonly interval: number;
-}
-
 export interface Keyring {
   readonly rootKey: Uint8Array;
   readonly incarnation: string;
   /** Ascending by term, without holes at the end: the last is the active one. Never empty. */
   readonly terms: readonly Term[];
-  readonly rotation: RotationConfig;
+  readonly rotation: RotationSettings;
 }
 
 const safeCount = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -101,6 +95,22 @@ export function activeTerm(keyring: Keyring): Term {
   return active;
 }
 
+/** The keyring with a new active term. `now`: milliseconds since 1970. */
+export function addTerm(keyring: Keyring, now: number): Keyring {
+  const term = {
+    term: activeTerm(keyring).term + 1,
+    key: randomBytes(KEY_BYTES),
+    installTime: new Date(now).toISOString(),
+    encryptions: 0,
+  };
+  return { ...keyring, terms: [...keyring.terms, term] };
+}
+
+/** How large the stored form of the keyring is, in bytes. */
+export function keyringBytes(keyring: Keyring): number {
+  return OVERHEAD + encode(keyring).length;
+}
+
 /** The keyring with `count` more (or, when negative, fewer) encryptions under `term`; undefined when it has no such term. */
 export function withEncryptions(keyring: Keyring, term: number, count: number): Keyring | undefined {
   if (!keyring.terms.some((known) => known.term === term)) return undefined;
@@ -114,7 +124,12 @@ export function withEncryptions(keyring: Keyring, term: number, count: number): 
 
 /** The stored form of a keyring. Not an encryption under any term, so it is not counted. */
 export function sealKeyring(keyring: Keyring): Uint8Array {
-  const json = {
+  return sealEntry(FRAME_TERM, keyring.rootKey, KEYRING_PATH, utf8(encode(keyring)));
+}
+
+/** ASCII, so its length is its size. */
+function encode(keyring: Keyring): string {
+  return JSON.stringify({
     MasterKey: toBase64(keyring.rootKey),
     Keys: keyring.terms.map((term) => ({
       Term: term.term,
@@ -129,8 +144,7 @@ export function sealKeyring(keyring: Keyring): Uint8Array {
       Interval: keyring.rotation.interval * NANOSECONDS,
     },
     incarnation: keyring.incarnation,
-  };
-  return sealEntry(FRAME_TERM, keyring.rootKey, KEYRING_PATH, utf8(JSON.stringify(json)));
+  });
 }
 
 /**

@@ -9,8 +9,9 @@
  */
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
-import { activeTerm, type Term, withEncryptions } from "./keyring.ts";
+import { activeTerm, addTerm, type Keyring, type Term, withEncryptions } from "./keyring.ts";
 import type { KeyringStore } from "./keyring-store.ts";
+import { reserve, type RotationLimits } from "./rotation.ts";
 
 /** How long a block is believed without reading the keyring, by either clock. */
 export const FRESH_MS = 5000;
@@ -35,6 +36,7 @@ interface Block {
 export class Meter {
   readonly #keyring: KeyringStore;
   readonly #clock: Clock;
+  readonly #limits: RotationLimits;
   #block: Block | undefined;
   #refilling: Promise<void> | undefined;
   #lastSize = FIRST_BLOCK;
@@ -43,9 +45,10 @@ export class Meter {
   #reservations = 0;
   #closed = false;
 
-  constructor(keyring: KeyringStore, clock: Clock) {
+  constructor(keyring: KeyringStore, clock: Clock, limits: RotationLimits) {
     this.#keyring = keyring;
     this.#clock = clock;
+    this.#limits = limits;
     this.#lastReserved = clock.monotonic();
   }
 
@@ -68,10 +71,28 @@ export class Meter {
 
   /** Makes an encryption available: a read of the keyring when the block has lapsed, a reservation when it runs out. */
   refill(): Promise<void> {
-    this.#refilling ??= this.#refill().finally(() => {
-      this.#refilling = undefined;
-    });
-    return this.#refilling;
+    return this.#refilling ?? this.#alone(() => this.#refill());
+  }
+
+  /**
+   * Replaces the active term `meant` and goes on with a block of the new one; when another node has replaced it already,
+   * nothing is changed. Seals under way go on under the old term until the new one is stored.
+   */
+  async rotate(meant: number): Promise<void> {
+    // A reservation beside this one could bring in its block later, for the term that is being replaced.
+    await this.reservations();
+    const [wall, monotonic] = [this.#clock.now(), this.#clock.monotonic()];
+    await this.#alone(() =>
+      this.#reserve(wall, monotonic, (keyring, wanted) => {
+        if (activeTerm(keyring).term !== meant) return undefined;
+        return reserve(addTerm(keyring, wall), wanted, this.#limits, this.#clock);
+      }),
+    );
+  }
+
+  /** Lets go of a block of another term than `active`, so that the next seal is under the active one. */
+  follow(active: number): void {
+    if (this.#block !== undefined && this.#block.term.term !== active) this.#block = undefined;
   }
 
   /** How many reservations this node has made, once none is under way. */
@@ -101,6 +122,14 @@ export class Meter {
     await this.#keyring.change((keyring) => withEncryptions(keyring, block.term.term, -block.left));
   }
 
+  /** Runs what changes the block; {@link refill} and {@link reservations} wait for it. */
+  #alone(work: () => Promise<void>): Promise<void> {
+    this.#refilling = work().finally(() => {
+      this.#refilling = undefined;
+    });
+    return this.#refilling;
+  }
+
   #lapsed(block: Block): boolean {
     const wall = this.#clock.now();
     return this.#clock.monotonic() - block.monotonic >= FRESH_MS || wall - block.wall >= FRESH_MS || wall < block.wall;
@@ -119,16 +148,34 @@ export class Meter {
         return;
       }
     }
-    const size = this.#nextSize(monotonic);
-    const active = activeTerm(
-      await this.#keyring.change((keyring) => withEncryptions(keyring, activeTerm(keyring).term, size)),
-    );
-    this.#lastSize = size;
+    await this.#reserve(wall, monotonic, (keyring, wanted) => reserve(keyring, wanted, this.#limits, this.#clock));
+  }
+
+  /**
+   * Swaps in the keyring that `decide` makes, and takes what it grants under that keyring's active term. Undefined:
+   * nothing is to be changed, nothing is taken. `wall` and `monotonic` were read before.
+   */
+  async #reserve(
+    wall: number,
+    monotonic: number,
+    decide: (keyring: Keyring, wanted: number) => { keyring: Keyring; granted: number } | undefined,
+  ): Promise<void> {
+    const wanted = this.#nextSize(monotonic);
+    let granted: number | undefined;
+    const keyring = await this.#keyring.change((stored) => {
+      const decision = decide(stored, wanted);
+      granted = decision?.granted;
+      return decision?.keyring;
+    });
+    if (granted === undefined) return;
+    this.#lastSize = wanted;
     this.#lastReserved = monotonic;
     this.#usedSince = 0;
     this.#reservations += 1;
-    const kept = held !== undefined && held.term.term === active.term ? held.left : 0;
-    const left = kept + size;
+    const held = this.#block;
+    const active = activeTerm(keyring);
+    // The rest of a block of a former term is forfeited: it stays counted there.
+    const left = granted + (held?.term.term === active.term ? held.left : 0);
     this.#block = { term: active, left, refillAt: refillMark(left), wall, monotonic };
   }
 

@@ -112,7 +112,7 @@ async function writeFirstEntries(
   for (const [path, value] of raw) {
     if (!(await driver.swap(path, before.get(path), value))) throw lost();
   }
-  const barrier = await Barrier.open(driver, [rootKey], clock);
+  const barrier = await Barrier.open([rootKey], { driver, clock });
   try {
     const first: Record<string, Uint8Array> = {
       [REGISTER_PATH]: encodeRegister(createRegister(kek, shares, threshold, clock.now())),

@@ -23,6 +23,8 @@ export interface SealOptions<Opened> {
   readonly driver: Driver;
   readonly clock: Clock;
   readonly log: Log;
+  /** See BarrierOptions. */
+  readonly minOperations: number;
   /** Builds the parts of the server that exist only while it is unsealed. When it throws, the node stays sealed. */
   readonly open: (barrier: Barrier) => Promise<Opened>;
 }
@@ -149,13 +151,14 @@ export class Seal<Opened> {
   }
 
   async #openBarrier(kek: Uint8Array): Promise<Barrier> {
-    const { driver, clock } = this.#options;
+    const { driver, clock, minOperations } = this.#options;
     const blob = await driver.get(ROOT_KEYS_PATH);
     if (blob === undefined) throw new ApiError("damaged", `the wrapped root key at ${ROOT_KEYS_PATH} is missing`);
-    return Barrier.open(driver, unwrap(kek, blob), clock, () => {
+    const onOtherHistory = () => {
       this.#options.log.error({}, "the store holds another history than the one that was unsealed: sealing");
       void this.seal();
-    });
+    };
+    return Barrier.open(unwrap(kek, blob), { driver, clock, onOtherHistory, minOperations });
   }
 
   /**
