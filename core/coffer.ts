@@ -15,6 +15,7 @@ import { Router } from "./http/router.ts";
 import type { Log } from "./log.ts";
 import type { Needs } from "./needs.ts";
 import type { Engine, Plugin, Route } from "./plugin.ts";
+import { Ceremony } from "./seal/ceremony.ts";
 import { Seal } from "./seal/seal.ts";
 import { sealNeeds } from "./seal/seal-needs.ts";
 
@@ -30,6 +31,11 @@ export interface CofferOptions {
   readonly clock?: Clock;
   /** The least that `max_operations` of rotation may be set to: for tests, the API cannot reach it. */
   readonly minOperations?: number;
+  /**
+   * Names of plugins whose routes ask for no token. It gives up knowing who did what: for trying things out, and for
+   * whoever has lost every token.
+   */
+  readonly unauthenticated?: readonly string[];
 }
 
 export interface Coffer extends AsyncDisposable {
@@ -42,12 +48,21 @@ export interface Opened {
   readonly barrier: Barrier;
   readonly tokens: Tokens;
   readonly mounts: Mounts;
+  readonly ceremony: Ceremony;
   readonly cluster: Cluster;
 }
 
 /** Opens a server over `storage`. It starts sealed; disposing of it seals it, and leaves the storage to its owner. */
 export function openCoffer(options: CofferOptions): Coffer {
-  const { storage, plugins, log, version, clock = systemClock, minOperations = MIN_OPERATIONS } = options;
+  const {
+    storage,
+    plugins,
+    log,
+    version,
+    clock = systemClock,
+    minOperations = MIN_OPERATIONS,
+    unauthenticated = [],
+  } = options;
   const engines = plugins.filter((plugin) => plugin.kind === "engine");
   const seal = new Seal<Opened>({
     driver: storage,
@@ -61,6 +76,7 @@ export function openCoffer(options: CofferOptions): Coffer {
         barrier,
         tokens: await Tokens.open(barrier, clock),
         mounts: await Mounts.open(barrier, engines),
+        ceremony: new Ceremony(barrier, storage, clock),
         cluster: await readCluster(barrier),
       };
     },
@@ -75,7 +91,10 @@ export function openCoffer(options: CofferOptions): Coffer {
   const system = new Router<Route>();
   for (const plugin of plugins) {
     if (plugin.kind === "engine") continue;
-    for (const route of plugin.routes(needs)) system.add(route.path, route.operation, route);
+    for (const route of plugin.routes(needs)) {
+      const open = unauthenticated.includes(plugin.name) ? { ...route, access: "none" as const } : route;
+      system.add(route.path, route.operation, open);
+    }
   }
   const app = createApp({ system, log, clock, opened: () => seal.opened });
   return {
@@ -102,6 +121,12 @@ function needsOf(seal: Seal<Opened>, driver: Driver, version: string): Needs {
       rotate: async () => opened().barrier.rotate(),
       config: async () => opened().barrier.rotation(),
       configure: async (settings) => opened().barrier.configureRotation(settings),
+    },
+    ceremonies: {
+      status: async () => opened().ceremony.status(),
+      start: async (pgpKey) => opened().ceremony.start(pgpKey),
+      cancel: async () => opened().ceremony.cancel(),
+      submit: async (share, fingerprint) => opened().ceremony.submit(share, fingerprint),
     },
     mounts: {
       list: async () => opened().mounts.list(),

@@ -85,6 +85,29 @@ export interface RotationSettings {
 /** What is undefined stays as it is. */
 export type RotationChange = { readonly [Name in keyof RotationSettings]: RotationSettings[Name] | undefined };
 
+/** `sys/generate-share`: a threshold of custodians makes one further share. */
+export interface CeremonyNeeds {
+  status(): Promise<CeremonyStatus>;
+  /** Starts an attempt for the holder of a PGP public key: armored, or base64 of the armored or of the binary key. */
+  start(pgpKey: string): Promise<CeremonyStatus>;
+  /** Ends the attempt under way, if any. */
+  cancel(): Promise<void>;
+  /** Gives one share (hex or base64). `fingerprint`: whose key the custodian believes it is for. */
+  submit(share: string, fingerprint: string | undefined): Promise<CeremonyStatus>;
+}
+
+export interface CeremonyStatus {
+  readonly started: boolean;
+  /** Shares given so far. */
+  readonly progress: number;
+  /** Shares needed: the threshold. */
+  readonly required: number;
+  /** Of the recipient's PGP key, in lower-case hex; empty without an attempt. */
+  readonly fingerprint: string;
+  /** The new share, encrypted to the recipient: a binary PGP message. Defined when the attempt is complete. */
+  readonly message: Uint8Array | undefined;
+}
+
 /** `sys/mounts`. Paths end in "/". */
 export interface MountNeeds {
   list(): Promise<readonly Mount[]>;
@@ -167,6 +190,7 @@ export interface Needs {
   readonly seal: SealNeeds;
   readonly keys: KeyNeeds;
   readonly rotation: RotationNeeds;
+  readonly ceremonies: CeremonyNeeds;
   readonly mounts: MountNeeds;
   readonly tokens: TokenNeeds;
 }

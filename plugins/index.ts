@@ -1,5 +1,6 @@
 /** The built-in plugins: the static list that every runtime bundles. */
 import type { Engine, Plugin } from "../core/plugin.ts";
+import generateShare from "./generate-share.ts";
 import health from "./health.ts";
 import init from "./init.ts";
 import keyStatus from "./key-status.ts";
@@ -15,6 +16,7 @@ export const plugins: readonly (Plugin | Engine)[] = [
   seal,
   health,
   keyStatus,
+  generateShare,
   rotate,
   rotateConfig,
   mounts,

@@ -175,6 +175,17 @@ export class Barrier {
     );
   }
 
+  /** A key for another purpose than the keyring's, derived from the root key (HKDF); `purpose` names it for good. */
+  deriveKey(purpose: string): Uint8Array {
+    if (this.#closed) throw new ApiError("sealed");
+    return this.#keyring.derive(purpose);
+  }
+
+  /** Whether `rootKey` is the one that the keyring is sealed under. Compared in constant time. */
+  hasRootKey(rootKey: Uint8Array): boolean {
+    return !this.#closed && this.#keyring.hasRootKey(rootKey);
+  }
+
   /**
    * Seals the barrier: nothing is sealed or opened from now on, writes in flight settle, the meter gives back what it
    * has not used, the keys are overwritten. Rejects when the giving back failed; the barrier is closed all the same.

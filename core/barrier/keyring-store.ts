@@ -3,7 +3,7 @@
  * compare-and-swap on this one entry, so that any number of nodes may try at once and none overwrites another.
  */
 import type { Driver } from "../../storage/driver.ts";
-import { AuthenticationFailed } from "../crypto.ts";
+import { AuthenticationFailed, equal, hkdfSha256, KEY_BYTES } from "../crypto.ts";
 import { ApiError } from "../errors.ts";
 import { activeTerm, type Keyring, KEYRING_PATH, openKeyring, sealKeyring, type Term, wipeKeyring } from "./keyring.ts";
 
@@ -73,6 +73,14 @@ export class KeyringStore {
         return changed;
       }
     }
+  }
+
+  derive(purpose: string): Uint8Array {
+    return hkdfSha256(this.#rootKey, purpose, KEY_BYTES);
+  }
+
+  hasRootKey(rootKey: Uint8Array): boolean {
+    return equal(this.#rootKey, rootKey);
   }
 
   /** Overwrites the keys in memory. Nothing can be sealed or opened with this object afterwards. */

@@ -7,8 +7,10 @@
  * While a store is being initialised a *claim* stands in its place, so that only one node does it.
  */
 import * as v from "valibot";
+import type { Driver } from "../../storage/driver.ts";
 import { utf8 } from "../encoding.ts";
 import { parseStored } from "../stored-json.ts";
+import type { Register } from "./register.ts";
 import { MAX_SHARES } from "./shamir.ts";
 
 export const SEAL_CONFIG_PATH = "core/seal-config";
@@ -58,4 +60,11 @@ export function encodeSealConfig({ shares, threshold }: { shares: number; thresh
 
 export function encodeClaim({ id, at }: Omit<InitClaim, "kind">): Uint8Array {
   return utf8(JSON.stringify({ type: "initialising", id, at }));
+}
+
+/** Makes the configuration say what the register says. When another node is doing so too, either may win. */
+export async function repairSealConfig(driver: Driver, register: Register): Promise<void> {
+  const stored = await driver.get(SEAL_CONFIG_PATH);
+  const right = encodeSealConfig({ shares: register.shares.length, threshold: register.threshold });
+  await driver.swap(SEAL_CONFIG_PATH, stored, right);
 }

@@ -15,7 +15,7 @@ import type { Initialised, InitSettings } from "../needs.ts";
 import { initialise } from "./init.ts";
 import { fingerprint, readRegister, REGISTER_PATH } from "./register.ts";
 import { ROOT_KEYS_PATH, unwrapRootKeys } from "./root-keys.ts";
-import { encodeSealConfig, parseSealConfig, SEAL_CONFIG_PATH, type SealConfig } from "./seal-config.ts";
+import { parseSealConfig, repairSealConfig, SEAL_CONFIG_PATH, type SealConfig } from "./seal-config.ts";
 import { combine, coordinateOf, isShare, SHARE_BYTES } from "./shamir.ts";
 import { parseShare } from "./share-text.ts";
 
@@ -167,14 +167,11 @@ export class Seal<Opened> {
    */
   async #checkRegister(barrier: Barrier, kek: Uint8Array, config: SealConfig): Promise<void> {
     const { driver, log } = this.#options;
-    const register = await readRegister(barrier);
-    if (register === undefined) throw new ApiError("damaged", `the register of shares at ${REGISTER_PATH} is missing`);
+    const { register } = await readRegister(barrier);
     if (register.kek !== fingerprint(kek)) throw new ApiError("damaged", `${REGISTER_PATH} belongs to other shares`);
-    const right = { shares: register.shares.length, threshold: register.threshold };
-    if (config.shares === right.shares && config.threshold === right.threshold) return;
-    log.warn({ was: config, now: right }, `${SEAL_CONFIG_PATH} did not agree with the register of shares: repaired`);
-    const stored = await driver.get(SEAL_CONFIG_PATH);
-    await driver.swap(SEAL_CONFIG_PATH, stored, encodeSealConfig(right));
+    if (config.shares === register.shares.length && config.threshold === register.threshold) return;
+    log.warn({}, `${SEAL_CONFIG_PATH} did not agree with the register of shares and was repaired`);
+    await repairSealConfig(driver, register);
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {

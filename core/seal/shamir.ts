@@ -48,6 +48,31 @@ export async function combine(shares: readonly Uint8Array[]): Promise<Uint8Array
   return combineShares(shares.map((share) => new Uint8Array(share)));
 }
 
+/**
+ * One more share of the key that `shares` (exactly a threshold of them) combine to, at `x` (1 to 255, none of theirs).
+ *
+ * `combine` gives the polynomials' values at 0. Moving every x by XOR with the new one moves that point there:
+ * subtraction in GF(2^8) is XOR, and Lagrange's formula uses differences of coordinates only.
+ */
+export async function extend(shares: readonly Uint8Array[], x: number): Promise<Uint8Array> {
+  if (shares.some((share) => coordinateOf(share) === x)) throw new Error("a share with this x is among those given");
+  const moved = shares.map((share) => {
+    const copy = new Uint8Array(share);
+    copy[SHARE_BYTES - 1] = coordinateOf(share) ^ x;
+    return copy;
+  });
+  try {
+    const y = await combine(moved);
+    const share = new Uint8Array(SHARE_BYTES);
+    share.set(y);
+    share[SHARE_BYTES - 1] = x;
+    y.fill(0);
+    return share;
+  } finally {
+    for (const copy of moved) copy.fill(0);
+  }
+}
+
 /** Whether these bytes have the form of a share of a split key. */
 export function isShare(bytes: Uint8Array): boolean {
   return bytes.length === SHARE_BYTES && coordinateOf(bytes) !== 0;

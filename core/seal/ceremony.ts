@@ -1,0 +1,232 @@
+/**
+ * The ceremony of generate-share: a threshold of custodians makes one further share, encrypted to its new holder.
+ *
+ * A running attempt is part of the register's one entry, so start, share, cancel, expiry and issue are swaps on the same
+ * bytes and exclude each other; any node carries an attempt on, also after a restart. A given share is sealed on its
+ * own under a key that only this attempt has. The last share is never stored: the request that brings it verifies
+ * everything, writes the encrypted share under a random name, and commits by one swap of the register.
+ */
+import type { Driver } from "../../storage/driver.ts";
+import type { Barrier } from "../barrier/barrier.ts";
+import type { Clock } from "../clock.ts";
+import { randomBytes } from "../crypto.ts";
+import { fromBase64, toBase64, toHex } from "../encoding.ts";
+import { ApiError, invalid } from "../errors.ts";
+import type { CeremonyNeeds, CeremonyStatus } from "../needs.ts";
+import { openGiven, sealGiven } from "./given-share.ts";
+import { makeShare } from "./new-share.ts";
+import { parseRecipient, type Recipient } from "./pgp.ts";
+import {
+  type Attempt,
+  encodeRegister,
+  freeCoordinate,
+  issuedAs,
+  readRegister,
+  REGISTER_PATH,
+  type Register,
+  withShare,
+} from "./register.ts";
+import { repairSealConfig } from "./seal-config.ts";
+import { coordinateOf, isShare } from "./shamir.ts";
+import { parseShare } from "./share-text.ts";
+
+/** An attempt to which nobody gives a share for so long is over; so long the last answer can be had again. */
+const LASTS_MS = 3_600_000;
+/** Where encrypted shares lie, each under a random name. */
+const SHARES = "core/shares/";
+
+interface Stored {
+  readonly register: Register;
+  /** As it is stored, for the swap. */
+  readonly stored: Uint8Array;
+}
+
+export class Ceremony implements CeremonyNeeds {
+  readonly #barrier: Barrier;
+  readonly #driver: Driver;
+  readonly #clock: Clock;
+
+  constructor(barrier: Barrier, driver: Driver, clock: Clock) {
+    this.#barrier = barrier;
+    this.#driver = driver;
+    this.#clock = clock;
+  }
+
+  async status(): Promise<CeremonyStatus> {
+    const { register } = await this.#read();
+    return statusOf(register);
+  }
+
+  async start(pgpKey: string): Promise<CeremonyStatus> {
+    const recipient = await parseRecipient(pgpKey, this.#clock.now());
+    for (;;) {
+      const { register, stored } = await this.#read();
+      refuseStart(register);
+      const { last: _forgotten, ...rest } = register;
+      const started: Register = {
+        ...rest,
+        attempt: {
+          id: toHex(randomBytes(16)),
+          recipient: { fingerprint: recipient.fingerprint, key: toBase64(recipient.key) },
+          touched: this.#clock.now(),
+          given: [],
+        },
+      };
+      if (await this.#swap(stored, started)) return statusOf(started);
+    }
+  }
+
+  async cancel(): Promise<void> {
+    for (;;) {
+      const { register, stored } = await this.#read();
+      if (register.attempt === undefined || (await this.#swap(stored, withoutAttempt(register)))) return;
+    }
+  }
+
+  async submit(shareText: string, fingerprint: string | undefined): Promise<CeremonyStatus> {
+    const share = parseShare(shareText);
+    try {
+      for (;;) {
+        const { register, stored } = await this.#read();
+        const { attempt } = register;
+        if (attempt === undefined) return await this.#repeat(register, share);
+        refuseShare(register, attempt, share, fingerprint);
+        const status =
+          attempt.given.length + 1 < register.threshold
+            ? await this.#keep(register, stored, attempt, share)
+            : await this.#complete(register, stored, attempt, share);
+        // Undefined: something else happened to the register first; decided anew.
+        if (status !== undefined) return status;
+      }
+    } finally {
+      share.fill(0);
+    }
+  }
+
+  /** Adds a share to the attempt; undefined when the register was changed in between. */
+  async #keep(
+    register: Register,
+    stored: Uint8Array,
+    attempt: Attempt,
+    share: Uint8Array,
+  ): Promise<CeremonyStatus | undefined> {
+    const given = sealGiven(this.#keyOf(attempt), attempt.id, share);
+    const kept = { ...attempt, touched: this.#clock.now(), given: [...attempt.given, given] };
+    const changed: Register = { ...register, attempt: kept };
+    return (await this.#swap(stored, changed)) ? statusOf(changed) : undefined;
+  }
+
+  /** Makes the new share; undefined when the register was changed in between. Until its swap nothing has changed. */
+  async #complete(
+    register: Register,
+    stored: Uint8Array,
+    attempt: Attempt,
+    last: Uint8Array,
+  ): Promise<CeremonyStatus | undefined> {
+    const x = freeCoordinate(register);
+    if (x === undefined) throw invalid("all 255 shares have been issued");
+    const key = this.#keyOf(attempt);
+    const given = [...attempt.given.map((kept) => openGiven(key, attempt.id, kept)), last];
+    const recipient = recipientOf(attempt);
+    const made = await makeShare({
+      driver: this.#driver,
+      barrier: this.#barrier,
+      register,
+      given,
+      x,
+      recipient,
+      now: this.#clock.now(),
+    });
+    try {
+      const ciphertext = SHARES + toHex(randomBytes(16));
+      await this.#barrier.put(ciphertext, made.message);
+      const by = given.map(coordinateOf);
+      const issued = { recipient: recipient.fingerprint, by, ciphertext };
+      const changed = withShare(register, made.share, issued, this.#clock.now());
+      if (!(await this.#swap(stored, changed))) {
+        await this.#barrier.delete(ciphertext);
+        return undefined;
+      }
+      await made.confirm();
+      await repairSealConfig(this.#driver, changed);
+      return finished(changed, recipient.fingerprint, made.message);
+    } finally {
+      made.share.fill(0);
+      for (const share of given) if (share !== last) share.fill(0);
+    }
+  }
+
+  /** A lost last answer loses nothing: whoever gave a share to the last attempt can have it again for a while. */
+  async #repeat(register: Register, share: Uint8Array): Promise<CeremonyStatus> {
+    const none = invalid("no share generation in progress");
+    const { last } = register;
+    if (last === undefined || this.#clock.now() - last.at >= LASTS_MS || !isShare(share)) throw none;
+    const issued = register.shares.find(({ x }) => x === last.x);
+    if (issued?.ciphertext === undefined || issued.by?.includes(coordinateOf(share)) !== true) throw none;
+    if (issuedAs(register, share) === undefined) throw none;
+    const message = await this.#barrier.get(issued.ciphertext);
+    if (message === undefined) throw new ApiError("damaged", `the encrypted share at ${issued.ciphertext} is missing`);
+    return finished(register, issued.recipient ?? "", message);
+  }
+
+  /** The register; an attempt that has expired is taken out of it, and of the store. */
+  async #read(): Promise<Stored> {
+    for (;;) {
+      const read = await readRegister(this.#barrier);
+      const { attempt } = read.register;
+      if (attempt === undefined || this.#clock.now() - attempt.touched < LASTS_MS) return read;
+      await this.#swap(read.stored, withoutAttempt(read.register));
+    }
+  }
+
+  async #swap(was: Uint8Array, register: Register): Promise<boolean> {
+    return (await this.#barrier.swap(REGISTER_PATH, was, encodeRegister(register))) !== undefined;
+  }
+
+  #keyOf(attempt: Attempt): Uint8Array {
+    return this.#barrier.deriveKey(`coffer generate-share ${attempt.id}`);
+  }
+}
+
+function refuseStart(register: Register): void {
+  if (register.threshold === 1) {
+    throw invalid(
+      "this coffer has one key share, which is the key itself: for a threshold, initialise a new coffer with several shares",
+    );
+  }
+  if (register.attempt !== undefined) throw invalid("share generation already in progress");
+  if (freeCoordinate(register) === undefined) throw invalid("all 255 shares have been issued");
+}
+
+/** Whatever is wrong with a share is told at once, and leaves the attempt as it was. */
+function refuseShare(register: Register, attempt: Attempt, share: Uint8Array, fingerprint: string | undefined): void {
+  if (fingerprint !== undefined && fingerprint.toLowerCase().replaceAll(/\s/g, "") !== attempt.recipient.fingerprint) {
+    throw invalid("pgp_fingerprint is not the one of this attempt: the share was not counted");
+  }
+  if (!isShare(share)) throw invalid("invalid key: a key share has 33 bytes, the last of which is not 0");
+  if (issuedAs(register, share) === undefined) throw invalid("wrong key share: it is none of this coffer's");
+  if (attempt.given.some(({ x }) => x === coordinateOf(share))) {
+    throw invalid("given key has already been provided during this generation operation");
+  }
+}
+
+function withoutAttempt(register: Register): Register {
+  const { attempt: _over, ...rest } = register;
+  return rest;
+}
+
+function recipientOf({ recipient }: Attempt): Recipient {
+  const key = fromBase64(recipient.key);
+  if (key === undefined) throw new ApiError("damaged", `${REGISTER_PATH} holds an attempt without a PGP key`);
+  return { fingerprint: recipient.fingerprint, key };
+}
+
+function statusOf({ attempt, threshold }: Register): CeremonyStatus {
+  const fingerprint = attempt?.recipient.fingerprint ?? "";
+  const progress = attempt?.given.length ?? 0;
+  return { started: attempt !== undefined, progress, required: threshold, fingerprint, message: undefined };
+}
+
+function finished({ threshold }: Register, fingerprint: string, message: Uint8Array): CeremonyStatus {
+  return { started: true, progress: threshold, required: threshold, fingerprint, message };
+}

@@ -1,0 +1,75 @@
+/**
+ * Makes a further share from exactly a threshold of shares, and proves it before anybody relies on it: what they combine
+ * to is the KEK, the KEK unwraps the root key of this barrier, and the new share in the place of one of theirs gives
+ * the same KEK.
+ */
+import type { Driver } from "../../storage/driver.ts";
+import type { Barrier } from "../barrier/barrier.ts";
+import { AuthenticationFailed, equal } from "../crypto.ts";
+import { toBase64 } from "../encoding.ts";
+import { ApiError, invalid } from "../errors.ts";
+import { encryptTo, type Recipient } from "./pgp.ts";
+import { fingerprint, type Register } from "./register.ts";
+import { ROOT_KEYS_PATH, unwrapRootKeys } from "./root-keys.ts";
+import { combine, extend } from "./shamir.ts";
+
+interface Making {
+  readonly driver: Driver;
+  readonly barrier: Barrier;
+  readonly register: Register;
+  /** A threshold of shares. */
+  readonly given: readonly Uint8Array[];
+  /** The new share's coordinate. */
+  readonly x: number;
+  readonly recipient: Recipient;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+interface Made {
+  readonly share: Uint8Array;
+  /** The share's base64 text, encrypted to the recipient: a binary PGP message. */
+  readonly message: Uint8Array;
+  /** To be called when the share is registered: throws when the KEK was replaced in between, and the share is void. */
+  confirm(): Promise<void>;
+}
+
+export async function makeShare(making: Making): Promise<Made> {
+  const { given, register, x, recipient, now } = making;
+  const kek = await combine(given);
+  if (fingerprint(kek) !== register.kek || !(await opens(making, kek))) {
+    kek.fill(0);
+    throw invalid("the shares given do not combine to the key of this coffer");
+  }
+  const share = await extend(given, x);
+  const again = await combine([share, ...given.slice(1)]);
+  const proven = equal(again, kek);
+  again.fill(0);
+  if (!proven) throw new Error("the new share does not give the key");
+  return {
+    share,
+    message: await encryptTo(recipient, toBase64(share), now),
+    async confirm() {
+      try {
+        if (!(await opens(making, kek))) throw invalid("the key was changed meanwhile: the new share is void");
+      } finally {
+        kek.fill(0);
+      }
+    },
+  };
+}
+
+/** Whether `kek` unwraps the root key of this barrier, as it is stored now. */
+async function opens({ driver, barrier }: Making, kek: Uint8Array): Promise<boolean> {
+  const blob = await driver.get(ROOT_KEYS_PATH);
+  if (blob === undefined) throw new ApiError("damaged", `the wrapped root key at ${ROOT_KEYS_PATH} is missing`);
+  try {
+    const rootKeys = unwrapRootKeys(kek, blob);
+    const fits = rootKeys.some((rootKey) => barrier.hasRootKey(rootKey));
+    for (const rootKey of rootKeys) rootKey.fill(0);
+    return fits;
+  } catch (error) {
+    if (error instanceof AuthenticationFailed) return false;
+    throw error;
+  }
+}
