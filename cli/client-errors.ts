@@ -20,6 +20,9 @@ function explain(code: string, name: string, base: URL): readonly [problem: stri
       "is the server running? start one with `coffer server --dev`, or set COFFER_ADDR",
     ];
   }
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
+    return [`the name ${base.hostname} does not resolve`, "check the address: --address, COFFER_ADDR or VAULT_ADDR"];
+  }
   if (code === "EPROTO" && base.protocol === "https:") {
     return [`no TLS at ${base.origin}`, `if the server speaks plain http, set COFFER_ADDR=http://${base.host}`];
   }

@@ -11,7 +11,7 @@ import { type Terminal, withProgress } from "./terminal.ts";
 /** How long a request may take, in milliseconds: what `vault` allows. */
 const TIMEOUT = 60_000;
 
-export interface RequestOptions {
+interface RequestOptions {
   /** The JSON body, as text. */
   readonly body?: string;
   readonly query?: string;
@@ -21,7 +21,7 @@ export interface RequestOptions {
   readonly accept?: (status: number, errors: readonly string[]) => boolean;
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   /** The parsed JSON; undefined when the body was empty. */
   readonly body: unknown;

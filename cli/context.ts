@@ -7,7 +7,7 @@ import { escapeJson, escapeLine } from "./escape.ts";
 import { printJson } from "./json.ts";
 import type { Terminal } from "./terminal.ts";
 
-export type Format = "table" | "json";
+type Format = "table" | "json";
 
 /** The options that every client command has. */
 export interface ClientFlags {

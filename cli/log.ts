@@ -18,7 +18,7 @@ import type { Log } from "../core/log.ts";
 import type { LogLevel } from "./log-level.ts";
 
 /** UTF-16 code units that may wait, which for JSON lines is about the number of bytes. */
-export const QUEUE_LIMIT = 1024 * 1024;
+const QUEUE_LIMIT = 1024 * 1024;
 
 /** A pipe holds 64 KiB on Linux; more in one write gains nothing and delays the rest. */
 const WRITE_LIMIT = 64 * 1024;

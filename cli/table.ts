@@ -8,7 +8,7 @@ const width = (text: string): number => Array.from(text).length;
 
 /** Rows as aligned columns, without a head. Cells are escaped: a value cannot break out of its line. Ends in a line break. */
 export function columns(rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map((cell) => escapeLine(cell.trim()) || "n/a"));
+  const cells = rows.map((row) => row.map((cell) => escapeLine(cell) || "n/a"));
   const widths: number[] = [];
   for (const row of cells) row.forEach((cell, at) => (widths[at] = Math.max(widths[at] ?? 0, width(cell))));
   const line = (row: readonly string[]): string =>

@@ -7,7 +7,7 @@ import { type CliError, CliError as Failure } from "./errors.ts";
 import { escapeLine, escapeText } from "./escape.ts";
 import type { Environment } from "./environment.ts";
 
-export interface Sink {
+interface Sink {
   readonly isTerminal: boolean;
   /** Resolves when the text has been handed to the system, or when its reader is gone. Rejects on any other failure. */
   write(text: string): Promise<void>;

@@ -1,6 +1,6 @@
 import { definePlugin, goBool, goString, invalid, route, type SealStatus, struct } from "../core/plugin.ts";
 
-const unsealRequest = struct("UnsealRequest", { key: goString, reset: goBool, migrate: goBool });
+const unsealRequest = struct("UnsealRequest", { Key: goString, Reset: goBool, Migrate: goBool });
 
 /** A share is 66 characters; a body much larger than that is none. */
 const MAX_BODY = 64 * 1024;
@@ -29,12 +29,12 @@ export default definePlugin({
       maxBody: MAX_BODY,
       body: unsealRequest,
       async handle({ body }) {
-        if (body.migrate) throw invalid("can't perform a seal migration, no migration seal found");
-        if (body.reset) return { kind: "bare", body: statusBody(await seal.reset()) };
-        if (body.key === "") {
+        if (body.Migrate) throw invalid("can't perform a seal migration, no migration seal found");
+        if (body.Reset) return { kind: "bare", body: statusBody(await seal.reset()) };
+        if (body.Key === "") {
           throw invalid("'key' must be specified in request body as JSON, or 'reset' set to true");
         }
-        return { kind: "bare", body: statusBody(await seal.submit(body.key)) };
+        return { kind: "bare", body: statusBody(await seal.submit(body.Key)) };
       },
     }),
     route({

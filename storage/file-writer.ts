@@ -32,8 +32,10 @@ export class Writer implements AsyncDisposable {
     this.#folder = folder;
     this.#fatal = fatal;
     this.#worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.#onReply(data));
-    // An error is always followed by the end of the thread.
-    this.#worker.addEventListener("error", ({ message }) => (this.#lastError = message));
+    // An error is always followed by the end of the thread. Its message may quote the source around it.
+    this.#worker.addEventListener("error", ({ message }) => {
+      this.#lastError = message.split("\n").find((line) => line.startsWith("error:")) ?? message;
+    });
     this.#worker.addEventListener("close", () => this.#onEnd());
     this.#send({ kind: "open", folder });
   }

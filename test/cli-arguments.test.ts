@@ -9,6 +9,7 @@ describe("arguments", () => {
 
   test.each([
     ["-format=json", ["--format=json"]],
+    ["-format=json -dev", ["--format=json", "--dev"]],
     ["-format json", ["--format", "json"]],
     ["--format -json", ["--format", "-json"]],
     ["-dev -h -help", ["--dev", "-h", "--help"]],

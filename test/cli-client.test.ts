@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { dirname } from "node:path";
 import recorded from "./cli/recorded-answers.json";
 import { RecordedServer } from "./cli/recorded-server.ts";
-import { fileOf } from "./cli/spawn.ts";
+import { coffer, fileOf } from "./cli/spawn.ts";
 
 const server = new RecordedServer();
 afterAll(() => server[Symbol.dispose]());
@@ -52,6 +52,14 @@ describe("requests", () => {
       env: { BUN_CONFIG_VERBOSE_FETCH: "curl" },
     });
     expect(stdout + stderr).not.toContain("the-token");
+  });
+
+  test("do not follow a redirect, which would hand the token to another host", async () => {
+    using other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => Response.json({ data: { k: "v" } }) });
+    using first = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => Response.redirect(other.url.href, 307) });
+    const { code, stdout, stderr } = await coffer(["kv", "get", "kv/a"], { env: { COFFER_ADDR: first.url.origin } });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toEndWith(`answered 307\ncoffer: hint: ask the server that it names instead: ${other.url.href}\n`);
   });
 
   test("encode each segment of the path, and refuse dot segments", async () => {

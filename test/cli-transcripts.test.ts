@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { coffer } from "./cli/spawn.ts";
 import { check, fill, parseCommand, parseTranscript } from "./cli/transcript.ts";
 
-const BINARY = resolve(process.env["COFFER_BIN"] ?? join(import.meta.dir, "../dist/coffer"));
+const BINARY = resolve(process.env["COFFER_BIN"] || join(import.meta.dir, "../dist/coffer"));
 const FOLDER = join(import.meta.dir, "cli");
 
 interface Running extends AsyncDisposable {

@@ -2,8 +2,8 @@ import { expect } from "bun:test";
 import * as fc from "fast-check";
 import type { Driver, Page } from "../storage/driver.ts";
 
-export type Model = Map<string, Uint8Array>;
-export interface Real {
+type Model = Map<string, Uint8Array>;
+interface Real {
   driver: Driver;
   readonly reopen: (() => Promise<Driver>) | undefined;
 }

@@ -2,6 +2,7 @@
 import { mkdtempSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Answer, CallOptions, Unsealed } from "./harness.ts";
 
 /** What `npm run build` makes. */
 export const EXECUTABLE = process.env["COFFER_EXECUTABLE"] ?? join(import.meta.dir, "../dist/coffer");
@@ -29,6 +30,12 @@ export interface Server extends AsyncDisposable {
   readonly log: readonly LogLine[];
   /** Resolves with the exit code; a process that a signal ended has 128 and the signal's number. */
   readonly exited: Promise<number>;
+  /** One request, as the server of harness.ts takes it. */
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  /** Initialises and unseals, with 3 shares of which 2 open it unless told otherwise. */
+  initAndUnseal(shares?: number, threshold?: number): Promise<Unsealed>;
+  /** Gives shares until the server is unsealed. */
+  unseal(keys: readonly string[]): Promise<void>;
   signal(name: "SIGTERM" | "SIGINT" | "SIGKILL"): void;
   /** SIGTERM; resolves with the exit code. Disposing does the same. */
   stop(): Promise<number>;
@@ -82,6 +89,7 @@ export async function startServer({ args, env = {}, cwd = newFolder() }: Start):
       return lines.map((line): LogLine => JSON.parse(line) as LogLine);
     },
     exited,
+    ...apiOf(url),
     signal,
     stop,
     async kill() {
@@ -92,6 +100,48 @@ export async function startServer({ args, env = {}, cwd = newFolder() }: Start):
       await stop();
     },
   };
+}
+
+function apiOf(url: string): Pick<Server, "call" | "initAndUnseal" | "unseal"> {
+  const call: Server["call"] = async (method, path, { token, body, headers } = {}) => {
+    const list = method === "LIST" ? `${path.includes("?") ? "&" : "?"}list=true` : "";
+    const sent = new Headers(headers);
+    if (token !== undefined) sent.set("X-Vault-Token", token);
+    const response = await fetch(`${url}/v1/${path}${list}`, {
+      method: method === "LIST" ? "GET" : method,
+      headers: sent,
+      body: body === undefined ? null : bodyOf(body),
+      redirect: "manual",
+    });
+    const text = await response.text();
+    const answer = text.startsWith("{") ? (JSON.parse(text) as Record<string, unknown>) : {};
+    return { status: response.status, headers: response.headers, text, body: answer };
+  };
+  const unseal: Server["unseal"] = async (keys) => {
+    for (const key of keys) {
+      const { status, text, body } = await call("PUT", "sys/unseal", { body: { key } });
+      if (status !== 200) throw new Error(`unseal answered ${status}: ${text}`);
+      if (body["sealed"] === false) return;
+    }
+    throw new Error(`still sealed after ${keys.length} shares`);
+  };
+  return {
+    call,
+    unseal,
+    async initAndUnseal(shares = 3, threshold = 2) {
+      const body = { secret_shares: shares, secret_threshold: threshold };
+      const { status, text } = await call("PUT", "sys/init", { body });
+      if (status !== 200) throw new Error(`init answered ${status}: ${text}`);
+      const made = JSON.parse(text) as { keys: string[]; root_token: string };
+      await unseal(made.keys);
+      return { token: made.root_token, keys: made.keys };
+    },
+  };
+}
+
+function bodyOf(body: unknown): string | Uint8Array<ArrayBuffer> {
+  if (body instanceof Uint8Array) return new Uint8Array(body);
+  return typeof body === "string" ? body : JSON.stringify(body);
 }
 
 async function collect(stream: ReadableStream<Uint8Array>, take: (text: string) => void): Promise<void> {

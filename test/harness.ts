@@ -1,7 +1,7 @@
 /** A whole server in this process, over the memory driver, with clocks that the test turns. */
 import type { Clock } from "../core/clock.ts";
 import { openCoffer } from "../core/coffer.ts";
-import { fromUtf8, utf8 } from "../core/encoding.ts";
+import { utf8 } from "../core/encoding.ts";
 import type { Log } from "../core/log.ts";
 import { plugins } from "../plugins/index.ts";
 import type { Driver } from "../storage/driver.ts";
@@ -191,7 +191,9 @@ function jsonOf(text: string): Readonly<Record<string, unknown>> {
   return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
 }
 
-/** The text of stored bytes, for looking into what the memory driver holds. */
-export function textOf(bytes: Uint8Array | undefined): string {
-  return bytes === undefined ? "" : fromUtf8(bytes);
+/** What `promise` is rejected with; fails the test when it resolves, or when that is no error. */
+export async function rejection(promise: Promise<unknown>): Promise<Error> {
+  const [outcome] = await Promise.allSettled([promise]);
+  if (outcome.status === "rejected" && outcome.reason instanceof Error) return outcome.reason;
+  throw new Error(`not rejected with an error: ${Bun.inspect(outcome)}`);
 }

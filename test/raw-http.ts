@@ -21,16 +21,20 @@ export interface Answer {
 }
 
 /** Sends one request on a connection of its own; undefined when the server closes it without an answer. */
-export function exchange(port: number, { method, path, headers = {}, body = "" }: RawRequest): Promise<Answer | undefined> {
+export function exchange(
+  port: number,
+  { method, path, headers = {}, body = "" }: RawRequest,
+): Promise<Answer | undefined> {
   const payload = typeof body === "string" ? new TextEncoder().encode(body) : body;
   const names = Object.keys(headers).map((name) => name.toLowerCase());
   const own = payload.length === 0 || names.some((name) => /^(?:content-length|transfer-encoding)$/.test(name));
-  const fields = { host: "127.0.0.1", connection: "close", ...(!own && { "content-length": String(payload.length) }), ...headers };
+  const length: Record<string, string> = own ? {} : { "content-length": String(payload.length) };
+  const fields = { host: "127.0.0.1", connection: "close", ...length, ...headers };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     const socket = connect(port, "127.0.0.1");
-    socket.on("data", (bytes) => chunks.push(new Uint8Array(bytes)));
+    socket.on("data", (bytes) => chunks.push(bytes as Uint8Array));
     socket.on("close", () => resolve(parseAnswer(new TextDecoder().decode(Buffer.concat(chunks)))));
     // Who is refused before the body is read may find the connection cut: what was answered until then counts.
     socket.on("error", (error) => (chunks.length === 0 && !isCut(error) ? reject(error) : undefined));

@@ -7,7 +7,7 @@ import { LOG_LEVELS, type LogLevel } from "../log-level.ts";
 /** The flags of `coffer server`. What is undefined was not given: the configuration file or the default holds. */
 export interface ServerOptions {
   readonly dev?: boolean;
-  /** Only with `dev`: 1 starts unsealed, 3 starts sealed with three shares of which two unseal. */
+  /** Only with `dev`: into how many shares the key is split; of three, two unseal. */
   readonly devShares?: "1" | "3";
   readonly devRootTokenId?: string;
   /** Path of coffer.toml. */
@@ -26,7 +26,12 @@ export function declareServer(program: Command, onExit: (code: number) => void):
     .command("server")
     .description("run the server until it is interrupted")
     .option("--dev", "run in memory, initialised, unsealed, with a key-value engine at secret/: for trying out")
-    .addOption(new Option("--dev-shares <n>", "with --dev: into how many shares the key is split").choices(["1", "3"]))
+    .addOption(
+      new Option("--dev-shares <n>", "with --dev: into how many shares the key is split (default: 3)").choices([
+        "1",
+        "3",
+      ]),
+    )
     .option("--dev-root-token-id <id>", "with --dev: the root token, visible to every user of this machine")
     .option("--config <file>", "the configuration file, for example coffer.toml")
     .option("--storage <url>", "the store, for example file:/var/lib/coffer")

@@ -151,6 +151,9 @@ async function find(
   const isList = method === "LIST" || (method === "GET" && query.list);
   const whole = isList && !path.endsWith("/") ? `${path}/` : path;
   if (/^(?:sys|auth)(?:\/|$)/.test(path)) {
+    const exact = server.system.match(path);
+    // Where there is no list, `?list=true` is a parameter like any other.
+    if (exact !== undefined && isBare(exact)) return { path, query, match: exact, mounted: true };
     const match = server.system.match(whole);
     return { path: whole, query, match, mounted: /^(?:sys|auth\/token)(?:\/|$)/.test(path) };
   }

@@ -92,12 +92,13 @@ function match(where: object, actual: string, expected: string, kept: Map<string
     .map((part) => {
       const [, name, kind = name ?? ""] = /^\{\{([a-z0-9_]+)(?::([a-z0-9]+))?\}\}$/.exec(part) ?? [];
       if (name === undefined) return part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-      names.push(name);
+      // A placeholder without a name of its own keeps nothing.
+      names.push(name === kind ? "" : name);
       return `(${VARYING[kind] ?? "no such placeholder"})`;
     })
     .join("");
   // What the last step printed may lack a final line break; a transcript cannot say so, and does not mind.
   const found = new RegExp(`^${pattern}$`).exec(actual === "" || actual.endsWith("\n") ? actual : `${actual}\n`);
   if (found === null) expect({ ...where, text: actual }).toEqual({ ...where, text: expected });
-  names.forEach((name, at) => kept.set(name, found?.[at + 1] ?? ""));
+  for (const [at, name] of names.entries()) if (name !== "") kept.set(name, found?.[at + 1] ?? "");
 }

@@ -1,0 +1,186 @@
+/** Input that is wrong: refused in words that hold nothing of it, with nothing lost and nothing half done. */
+import { describe, expect, test } from "bun:test";
+import { startCoffer } from "./harness.ts";
+
+const MALFORMED = "failed to decode JSON input: ";
+const COMPLEX = "refused JSON input due to high complexity: ";
+const strings = (count: number) => JSON.stringify({ a: Array.from({ length: count - 1 }, () => "x") });
+const levels = (count: number) => `{"a":${"[".repeat(count - 1)}${"]".repeat(count - 1)}}`;
+
+/** Bodies that no write of any route takes, and what is said of them. */
+const BODIES: readonly (readonly [name: string, body: string | Uint8Array, error: string])[] = [
+  ["an open brace", "{", `${MALFORMED}unexpected EOF`],
+  ["text", "hello", `${MALFORMED}invalid character 'h' looking for beginning of value`],
+  ["a list", "[]", `${MALFORMED}json: cannot unmarshal array into Go value of type map[string]interface {}`],
+  ["a string", `"x"`, `${MALFORMED}json: cannot unmarshal string into Go value of type map[string]interface {}`],
+  ["a byte order mark", "\ufeff{}", `${MALFORMED}invalid character 'ï' looking for beginning of value`],
+  ["text after the value", `{} x`, `${MALFORMED}invalid character 'x' looking for beginning of value`],
+  ["a trailing comma", `{"a":1,}`, `${MALFORMED}invalid character '}' looking for beginning of object key string`],
+  ["a line break in a string", `{"a":"\n"}`, `${MALFORMED}invalid character '\\n' in string literal`],
+  ["bytes", new Uint8Array([0, 255, 1]), `${MALFORMED}invalid character '\\x00' looking for beginning of value`],
+  ["1e400", `{"a":1e400}`, `${MALFORMED}json: cannot unmarshal number into Go value of type float64`],
+  ["1001 strings", strings(1001), `${COMPLEX}exceeded maximum number of strings`],
+  ["501 levels", levels(501), `${COMPLEX}exceeded maximum depth`],
+];
+
+/** Every route that takes a body. */
+const WRITES = ["sys/init", "sys/unseal", "sys/seal", "sys/step-down", "sys/mounts/new", "sys/mounts/kv/tune"].concat(
+  ["auth/token/create", "auth/token/lookup-self", "auth/token/revoke-self", "kv/a", "none/a"],
+);
+
+/** What is stored, without the keyring, in which encryptions are counted. */
+function contentOf(store: ReadonlyMap<string, Uint8Array>): Map<string, string> {
+  const entries = [...store].filter(([path]) => path !== "core/keyring");
+  return new Map(entries.map(([path, value]) => [path, Buffer.from(value).toString("hex")]));
+}
+
+describe("a body that no route takes", () => {
+  test.each(WRITES.map((path) => [path]))("is refused, and nothing changes: %s", async (path) => {
+    const store = new Map<string, Uint8Array>();
+    await using server = await startCoffer({ store });
+    const { token } = await server.initAndUnseal(3, 2);
+    await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
+    await server.call("PUT", "kv/a", { token, body: { was: "here" } });
+    const before = contentOf(store);
+    for (const [name, body, error] of BODIES) {
+      const { status, body: answer } = await server.call("POST", path, { token, body });
+      expect([name, status, answer]).toEqual([name, 400, { errors: [error] }]);
+    }
+    expect(contentOf(store)).toEqual(before);
+    expect((await server.call("GET", "sys/seal-status")).body).toMatchObject({ sealed: false, progress: 0 });
+  });
+
+  test("at the limits it is taken", async () => {
+    await using server = await startCoffer();
+    const { token } = await server.initAndUnseal(3, 2);
+    await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
+    for (const body of [strings(1000), levels(500), `{"a":1e308}`]) {
+      expect((await server.call("PUT", "kv/a", { token, body })).status).toBe(204);
+      const { text } = await server.call("GET", "kv/a", { token });
+      expect(text).toContain(`"data":${body},`);
+    }
+  });
+});
+
+describe("a body over the limit", () => {
+  const KIB = 1024;
+  const chunked = (length: number) =>
+    new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull(controller) {
+        for (let sent = 0; sent < length; sent += 64 * KIB) {
+          controller.enqueue(new Uint8Array(Math.min(64 * KIB, length - sent)).fill(0x20));
+        }
+        controller.close();
+      },
+    });
+
+  test.each([
+    ["sys/unseal", 64 * KIB],
+    ["sys/init", 4 * KIB * KIB],
+    ["kv/a", 32 * KIB * KIB],
+  ])("of %s is refused, declared or not; at the limit it is read", async (path, limit) => {
+    await using server = await startCoffer();
+    const { token } = await server.initAndUnseal(3, 2);
+    await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
+    const spaces = (length: number) => new Uint8Array(length).fill(0x20);
+    const declared = (length: number) =>
+      server.call("PUT", path, { token, body: spaces(length), headers: { "content-length": String(length) } });
+    const tooLarge = { status: 413, body: { errors: ["http: request body too large"] } };
+    expect(await declared(limit + 1)).toMatchObject(tooLarge);
+    expect(await server.call("PUT", path, { token, body: chunked(limit + 1) })).toMatchObject(tooLarge);
+    // White space alone is an empty body.
+    expect((await declared(limit)).status).toBe(400);
+    expect((await server.call("PUT", path, { token, body: chunked(limit) })).status).toBe(400);
+  });
+});
+
+describe("a store that is not initialised", () => {
+  test("is empty after every init that was refused", async () => {
+    const store = new Map<string, Uint8Array>();
+    await using server = await startCoffer({ store });
+    const numbers = [undefined, null, 0, 1, 2, 255, 256, -1, 1.5, 1e300, "2", true, [2], {}, "", 2 ** 53];
+    let refused = 0;
+    for (const secret_shares of numbers) {
+      for (const secret_threshold of numbers) {
+        const valid = typeof secret_shares === "number" && typeof secret_threshold === "number";
+        if (valid && [1, 2, 255].includes(secret_shares) && isThresholdOf(secret_shares, secret_threshold)) continue;
+        const { status, body } = await server.call("PUT", "sys/init", { body: { secret_shares, secret_threshold } });
+        expect([secret_shares, secret_threshold, status]).toEqual([secret_shares, secret_threshold, 400]);
+        expect(body).toEqual({ errors: [expect.any(String)] });
+        refused += 1;
+      }
+    }
+    expect(refused).toBe(numbers.length ** 2 - 4);
+    expect(store.size).toBe(0);
+    expect((await server.call("GET", "sys/init")).body).toEqual({ initialized: false });
+    await server.initAndUnseal(255, 255);
+  });
+
+  function isThresholdOf(shares: number, threshold: number): boolean {
+    return shares === 1 ? threshold === 1 : [2, 255].includes(threshold) && threshold <= shares;
+  }
+});
+
+describe("shares", () => {
+  test("of another coffer are refused when the set is complete, and forgotten; the right ones go on", async () => {
+    await using one = await startCoffer();
+    await using other = await startCoffer();
+    const mine = await one.initAndUnseal(3, 2);
+    const theirs = await other.initAndUnseal(3, 2);
+    await one.call("PUT", "sys/seal", { token: mine.token });
+    const give = async (key = ""): Promise<[number, unknown]> => {
+      const { status } = await one.call("PUT", "sys/unseal", { body: { key } });
+      return [status, (await one.call("GET", "sys/seal-status")).body["progress"]];
+    };
+    const [a, b] = mine.keys;
+    // Their coordinates are random, so a share of theirs may have the coordinate of mine.
+    const [stranger, second] = theirs.keys.filter((key) => key.slice(-2) !== a?.slice(-2));
+    expect(await give(stranger)).toEqual([200, 1]);
+    expect(await give(second)).toEqual([400, 0]);
+    expect(await give(a)).toEqual([200, 1]);
+    expect(await give(a)).toEqual([200, 1]);
+    expect(await give(stranger)).toEqual([400, 0]);
+    expect(await give(a)).toEqual([200, 1]);
+    expect(await give(b)).toEqual([200, 0]);
+    expect((await one.call("GET", "auth/token/lookup-self", { token: mine.token })).status).toBe(200);
+  });
+});
+
+describe("a field of the wrong type", () => {
+  /** The fields of `logical` bodies, and for each a value that it cannot take. */
+  const FIELDS: readonly (readonly [path: string, fields: Readonly<Record<string, unknown>>])[] = [
+    [
+      "auth/token/create",
+      {
+        ...each(["id", "display_name", "type", "entity_alias"], { a: 1 }),
+        ...each(["ttl", "lease", "period", "explicit_max_ttl"], "hidden-value"),
+        ...each(["no_parent", "no_default_policy", "renewable"], "hidden-value"),
+        num_uses: "hidden-value",
+        policies: [{}],
+        meta: "hidden-value",
+      },
+    ],
+    ["sys/mounts/new", { ...each(["type", "description", "plugin_name"], []), local: "hidden-value", options: "hidden-value" }],
+    ["sys/mounts/kv/tune", { description: {}, ...each(["default_lease_ttl", "max_lease_ttl"], "hidden-value") }],
+  ];
+
+  test.each(FIELDS.map(([path, fields]) => [path, fields] as const))("is named, its value is not: %s", async (path, fields) => {
+    const store = new Map<string, Uint8Array>();
+    await using server = await startCoffer({ store });
+    const { token } = await server.initAndUnseal(3, 2);
+    await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
+    const before = contentOf(store);
+    for (const [name, value] of Object.entries(fields)) {
+      const { status, body, text } = await server.call("POST", path, { token, body: { type: "service", [name]: value } });
+      expect([name, status]).toEqual([name, 400]);
+      expect(body["errors"]).toEqual([expect.stringContaining(`"${name}"`)]);
+      expect(text).not.toContain("hidden-value");
+    }
+    expect(contentOf(store)).toEqual(before);
+  });
+
+  function each(names: readonly string[], value: unknown): Record<string, unknown> {
+    return Object.fromEntries(names.map((name) => [name, value]));
+  }
+});
+
