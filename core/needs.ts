@@ -43,11 +43,17 @@ export interface SealStatus {
 export interface InitSettings {
   readonly shares: number;
   readonly threshold: number;
+  /** A PGP public key for each share, or none. */
+  readonly pgpKeys: readonly string[];
+  /** Empty: the root token is handed out in the clear. */
+  readonly rootTokenPgpKey: string;
 }
 
 /** Handed out once, by the answer to `sys/init`. */
 export interface Initialised {
+  /** The shares; with PGP keys the messages (binary) that hold their hex text. */
   readonly shares: readonly Uint8Array[];
+  /** The token; with a PGP key base64 of the message (binary) that holds it. */
   readonly rootToken: string;
 }
 

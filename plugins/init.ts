@@ -46,6 +46,8 @@ export default definePlugin({
         const { shares, rootToken } = await seal.init({
           shares: body.secret_shares,
           threshold: body.secret_threshold,
+          pgpKeys: body.pgp_keys,
+          rootTokenPgpKey: body.root_token_pgp_key,
         });
         return {
           kind: "bare",
@@ -68,6 +70,4 @@ function refuseOtherSeals(body: Readonly<Record<string, number | string | readon
   };
   const recovery = ["recovery_shares", "recovery_threshold", "recovery_pgp_keys"].filter(sent);
   if (recovery.length > 0) throw invalid(`parameters ${recovery.join(",")} not applicable to seal type shamir`);
-  const pgp = ["pgp_keys", "root_token_pgp_key"].filter(sent);
-  if (pgp.length > 0) throw invalid(`parameters ${pgp.join(",")} are not supported`);
 }

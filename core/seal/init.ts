@@ -13,10 +13,11 @@ import { createKeyring, KEYRING_PATH, sealKeyring } from "../barrier/keyring.ts"
 import { newCluster, CLUSTER_PATH } from "../cluster.ts";
 import type { Clock } from "../clock.ts";
 import { KEY_BYTES, randomBytes } from "../crypto.ts";
-import { toHex } from "../encoding.ts";
+import { toBase64, toHex } from "../encoding.ts";
 import { ApiError, invalid } from "../errors.ts";
 import type { Initialised, InitSettings } from "../needs.ts";
-import { createRegister, encodeRegister, REGISTER_PATH } from "./register.ts";
+import { encryptTo, parseRecipient, type Recipient } from "./pgp.ts";
+import { createRegister, encodeRegister, type Register, REGISTER_PATH } from "./register.ts";
 import { ROOT_KEYS_PATH, wrapRootKeys } from "./root-keys.ts";
 import { encodeClaim, encodeSealConfig, parseSealConfig, SEAL_CONFIG_PATH } from "./seal-config.ts";
 import { MAX_SHARES, split } from "./shamir.ts";
@@ -31,14 +32,19 @@ const FIRST_ENTRIES = [REGISTER_PATH, CLUSTER_PATH, MOUNTS_PATH, TOKEN_SALT_PATH
  */
 export async function initialise(driver: Driver, clock: Clock, settings: InitSettings): Promise<Initialised> {
   checkSettings(settings);
+  // Before anything is written: a bad key must not leave a store behind whose keys nobody has.
+  const recipients = await recipientsOf(settings, clock.now());
   const claim = await claimStore(driver, clock);
   const kek = randomBytes(KEY_BYTES);
   try {
     const before = await entriesThere(driver);
     const shares = await split(kek, settings.shares, settings.threshold);
-    const rootToken = await writeFirstEntries(driver, clock, before, kek, shares, settings.threshold);
+    const holders = recipients.shares.map(({ fingerprint }) => fingerprint);
+    const register = createRegister(kek, shares, settings.threshold, holders, clock.now());
+    const rootToken = await writeFirstEntries(driver, clock, before, kek, register);
+    const handedOut = await handOut(shares, rootToken, recipients, clock.now());
     if (!(await driver.swap(SEAL_CONFIG_PATH, claim.stored, encodeSealConfig(settings)))) throw lost();
-    return { shares, rootToken };
+    return handedOut;
   } catch (error) {
     await release(driver, claim);
     throw error;
@@ -55,6 +61,47 @@ function checkSettings({ shares, threshold }: InitSettings): void {
   if (shares > MAX_SHARES) throw wrong("shares must be less than 256");
   if (threshold > MAX_SHARES) throw wrong("threshold must be less than 256");
   if (threshold > shares) throw wrong("threshold cannot be larger than shares");
+}
+
+interface Recipients {
+  /** One for each share, or none. */
+  readonly shares: readonly Recipient[];
+  readonly rootToken: Recipient | undefined;
+}
+
+async function recipientsOf({ shares, pgpKeys, rootTokenPgpKey }: InitSettings, now: number): Promise<Recipients> {
+  if (pgpKeys.length > 0 && pgpKeys.length !== shares) {
+    throw invalid(
+      "invalid seal configuration: count mismatch between number of provided PGP keys and number of shares",
+    );
+  }
+  return {
+    shares: await Promise.all(pgpKeys.map((key, index) => parseNamed(key, `pgp_keys[${index}]`, now))),
+    rootToken: rootTokenPgpKey === "" ? undefined : await parseNamed(rootTokenPgpKey, "root_token_pgp_key", now),
+  };
+}
+
+async function parseNamed(key: string, name: string, now: number): Promise<Recipient> {
+  try {
+    return await parseRecipient(key, now);
+  } catch (error) {
+    if (error instanceof ApiError) throw invalid(`error parsing given PGP key: ${name}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** What the answer holds: shares and token, each encrypted where there is a key for it. */
+async function handOut(
+  shares: readonly Uint8Array[],
+  rootToken: string,
+  recipients: Recipients,
+  now: number,
+): Promise<Initialised> {
+  const encrypted = await Promise.all(
+    recipients.shares.map((recipient, index) => encryptTo(recipient, toHex(shares[index] ?? new Uint8Array()), now)),
+  );
+  const token = recipients.rootToken && toBase64(await encryptTo(recipients.rootToken, rootToken, now));
+  return { shares: encrypted.length > 0 ? encrypted : shares, rootToken: token ?? rootToken };
 }
 
 interface Claim {
@@ -101,8 +148,7 @@ async function writeFirstEntries(
   clock: Clock,
   before: ReadonlyMap<string, Uint8Array | undefined>,
   kek: Uint8Array,
-  shares: readonly Uint8Array[],
-  threshold: number,
+  register: Register,
 ): Promise<string> {
   const rootKey = randomBytes(KEY_BYTES);
   const raw = [
@@ -115,7 +161,7 @@ async function writeFirstEntries(
   const barrier = await Barrier.open([rootKey], { driver, clock });
   try {
     const first: Record<string, Uint8Array> = {
-      [REGISTER_PATH]: encodeRegister(createRegister(kek, shares, threshold, clock.now())),
+      [REGISTER_PATH]: encodeRegister(register),
       [CLUSTER_PATH]: newCluster(),
       [MOUNTS_PATH]: firstTable(),
       [TOKEN_SALT_PATH]: Tokens.newSalt(),

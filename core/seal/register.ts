@@ -67,11 +67,15 @@ export type Register = Readonly<v.InferOutput<typeof registerSchema>>;
 export type Attempt = NonNullable<Register["attempt"]>;
 export type IssuedShare = Register["shares"][number];
 
-/** The register of a new coffer. `now`: milliseconds since 1970. */
+/**
+ * The register of a new coffer. `holders`: the PGP fingerprints of who gets each share, or none. `now`: milliseconds since
+ * 1970.
+ */
 export function createRegister(
   kek: Uint8Array,
   shares: readonly Uint8Array[],
   threshold: number,
+  holders: readonly string[],
   now: number,
 ): Register {
   const commitmentKey = randomBytes(KEY_BYTES);
@@ -80,11 +84,12 @@ export function createRegister(
     kek: fingerprint(kek),
     threshold,
     commitment_key: toBase64(commitmentKey),
-    shares: shares.map((share) => ({
+    shares: shares.map((share, index) => ({
       x: isShare(share) ? coordinateOf(share) : null,
       commitment: commit(commitmentKey, share),
       purpose: "init",
       issued: new Date(now).toISOString(),
+      ...(holders[index] !== undefined && { recipient: holders[index] }),
     })),
   };
 }
