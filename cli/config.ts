@@ -3,7 +3,7 @@
  *
  *     storage = "file:/var/lib/coffer"
  *     log_level = "info"
- *     cluster_name = "vault-berlin"
+ *     unauthenticated = ["generate-share"]
  *
  *     [listener]
  *     address = "127.0.0.1:8200"
@@ -22,8 +22,8 @@ export interface Config {
   /** URL of the store; undefined: the command line has to name one. */
   readonly storage: string | undefined;
   readonly logLevel: LogLevel;
-  /** What `sys/seal-status` shows; undefined: chosen when the store is initialised. */
-  readonly clusterName: string | undefined;
+  /** Endpoint families that ask for no token. */
+  readonly unauthenticated: readonly "generate-share"[];
   /** `address` as {@link parseListenAddress} of listen-address.ts takes it. */
   readonly listener: { readonly address: string; readonly unsafeWithoutTls: boolean };
 }
@@ -33,7 +33,10 @@ const Text = v.pipe(v.string("must be a string in quotes"), v.nonEmpty("must not
 const ConfigFile = v.strictObject({
   storage: v.optional(Text),
   log_level: v.optional(v.picklist(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`), "info"),
-  cluster_name: v.optional(Text),
+  unauthenticated: v.optional(
+    v.array(v.picklist(["generate-share"], 'may hold "generate-share" only'), "must be a list"),
+    [],
+  ),
   listener: v.optional(
     v.strictObject(
       {
@@ -46,7 +49,7 @@ const ConfigFile = v.strictObject({
   ),
 });
 
-const KNOWN = "known keys: storage, log_level, cluster_name, and address, unsafe_without_tls under [listener]";
+const KNOWN = "known keys: storage, log_level, unauthenticated, and address, unsafe_without_tls under [listener]";
 
 /** Reads and checks the file at `path`. Throws CliError, which names file, key and line and never quotes a value. */
 export function loadConfig(path: string): Config {
@@ -66,11 +69,11 @@ export function loadConfig(path: string): Config {
 export function parseConfig(text: string, name: string): Config {
   const checked = v.safeParse(ConfigFile, parseToml(text, name));
   if (!checked.success) throw invalid(checked.issues[0], name);
-  const { storage, log_level, cluster_name, listener } = checked.output;
+  const { storage, log_level, unauthenticated, listener } = checked.output;
   return {
     storage,
     logLevel: log_level,
-    clusterName: cluster_name,
+    unauthenticated,
     listener: { address: listener.address, unsafeWithoutTls: listener.unsafe_without_tls },
   };
 }

@@ -29,7 +29,14 @@ export async function runServer(options: ServerOptions): Promise<number> {
   {
     // Disposed in reverse order: the coffer seals itself and gives back what its meter has not used, the storage closes.
     await using storage = await openStorage(storageUrl, { fatal: fate.fatal });
-    await using coffer = openCoffer({ storage, plugins, log, version: packageJson.version });
+    await using coffer = openCoffer({
+      storage,
+      plugins,
+      log,
+      version: packageJson.version,
+      // In dev mode the requests of the documentation work as they stand there, without a token.
+      unauthenticated: options.dev === true ? ["generate-share"] : config.unauthenticated,
+    });
     const dev =
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
     const listener = tryListen(address, (request) => (fate.dead ? NEVER : coffer.fetch(request)));
