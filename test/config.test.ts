@@ -22,7 +22,7 @@ describe("coffer.toml", () => {
       [
         'storage = "file:/var/lib/coffer" # where',
         'log_level = "debug"',
-        'cluster_name = "vault-berlin"',
+        'unauthenticated = ["generate-share"]',
         "[listener]",
         'address = "[::1]:8300"',
         "unsafe_without_tls = true",
@@ -31,7 +31,7 @@ describe("coffer.toml", () => {
     expect(loadConfig(path)).toEqual({
       storage: "file:/var/lib/coffer",
       logLevel: "debug",
-      clusterName: "vault-berlin",
+      unauthenticated: ["generate-share"],
       listener: { address: "[::1]:8300", unsafeWithoutTls: true },
     });
   });
@@ -40,7 +40,7 @@ describe("coffer.toml", () => {
     const defaults = {
       storage: undefined,
       logLevel: "info",
-      clusterName: undefined,
+      unauthenticated: [],
       listener: { address: "127.0.0.1:8200", unsafeWithoutTls: false },
     } as const;
     expect(parseConfig("", "coffer.toml")).toEqual(defaults);
