@@ -2,8 +2,8 @@
  * The storage contract. A driver keeps ciphertext under paths and promises little, so that one engine runs on a file,
  * on Redis and in a Durable Object: single entries, byte order, and the swap of one key.
  *
- * Keys are well-formed Unicode strings, never empty; `/` separates folders. `a` and `a/b` may both exist. The engine
- * checks this before it calls a driver.
+ * Keys are well-formed Unicode strings; `/` separates segments, none of which is empty. `a` and `a/b` may both exist. The
+ * engine checks this before it calls a driver. A value above `maxValue` rejects with a RangeError, certainly not written.
  *
  * A write has three outcomes and no others:
  * - it resolves (a swap: with `true`): the value is durable, it survives a crash of the process and of the machine;
@@ -35,7 +35,8 @@ export interface Driver extends AsyncDisposable {
   delete(key: string): Promise<void>;
   /**
    * The direct children of the folder `prefix` (`""` or ending in `/`), in byte order of their UTF-8; folders end in
-   * `/`. `page.after` is the child after which to go on, `page.limit` how many at the most.
+   * `/`. `page.after` is the child after which to go on, whether or not it is still there; `page.limit` how many at the
+   * most.
    */
   list(prefix: string, page?: Page): Promise<string[]>;
 }

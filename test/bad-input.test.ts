@@ -1,6 +1,8 @@
 /** Input that is wrong: refused in words that hold nothing of it, with nothing lost and nothing half done. */
 import { describe, expect, test } from "bun:test";
+import { startServer } from "./executable.ts";
 import { startCoffer } from "./harness.ts";
+import { exchange } from "./raw-http.ts";
 
 const MALFORMED = "failed to decode JSON input: ";
 const COMPLEX = "refused JSON input due to high complexity: ";
@@ -24,9 +26,13 @@ const BODIES: readonly (readonly [name: string, body: string | Uint8Array, error
 ];
 
 /** Every route that takes a body. */
-const WRITES = ["sys/init", "sys/unseal", "sys/seal", "sys/step-down", "sys/mounts/new", "sys/mounts/kv/tune"].concat(
-  ["auth/token/create", "auth/token/lookup-self", "auth/token/revoke-self", "kv/a", "none/a"],
-);
+const WRITES = ["sys/init", "sys/unseal", "sys/seal", "sys/step-down", "sys/mounts/new", "sys/mounts/kv/tune"].concat([
+  "auth/token/create",
+  "auth/token/lookup-self",
+  "auth/token/revoke-self",
+  "kv/a",
+  "none/a",
+]);
 
 /** What is stored, without the keyring, in which encryptions are counted. */
 function contentOf(store: ReadonlyMap<string, Uint8Array>): Map<string, string> {
@@ -64,33 +70,35 @@ describe("a body that no route takes", () => {
 
 describe("a body over the limit", () => {
   const KIB = 1024;
-  const chunked = (length: number) =>
-    new ReadableStream<Uint8Array<ArrayBuffer>>({
-      pull(controller) {
-        for (let sent = 0; sent < length; sent += 64 * KIB) {
-          controller.enqueue(new Uint8Array(Math.min(64 * KIB, length - sent)).fill(0x20));
-        }
-        controller.close();
-      },
-    });
+  /** White space alone is an empty body. */
+  const spaces = (length: number) => new Uint8Array(length).fill(0x20);
+  const chunked = (length: number) => {
+    const [before, after] = [`${length.toString(16)}\r\n`, "\r\n0\r\n\r\n"].map((text) =>
+      new TextEncoder().encode(text),
+    );
+    return new Uint8Array(Buffer.concat([before ?? [], spaces(length), after ?? []] as Uint8Array[]));
+  };
 
   test.each([
     ["sys/unseal", 64 * KIB],
     ["sys/init", 4 * KIB * KIB],
     ["kv/a", 32 * KIB * KIB],
   ])("of %s is refused, declared or not; at the limit it is read", async (path, limit) => {
-    await using server = await startCoffer();
-    const { token } = await server.initAndUnseal(3, 2);
+    await using server = await startServer({ args: ["--storage", "memory:"] });
+    const { token } = await server.initAndUnseal();
     await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
-    const spaces = (length: number) => new Uint8Array(length).fill(0x20);
-    const declared = (length: number) =>
-      server.call("PUT", path, { token, body: spaces(length), headers: { "content-length": String(length) } });
-    const tooLarge = { status: 413, body: { errors: ["http: request body too large"] } };
-    expect(await declared(limit + 1)).toMatchObject(tooLarge);
-    expect(await server.call("PUT", path, { token, body: chunked(limit + 1) })).toMatchObject(tooLarge);
-    // White space alone is an empty body.
-    expect((await declared(limit)).status).toBe(400);
-    expect((await server.call("PUT", path, { token, body: chunked(limit) })).status).toBe(400);
+    const send = async (headers: Record<string, string>, body: Uint8Array) => {
+      const request = { method: "PUT", path: `/v1/${path}`, headers: { "x-vault-token": token, ...headers }, body };
+      const answer = await exchange(server.port, request);
+      return [answer?.status, answer?.text.trim()];
+    };
+    const tooLarge = [413, `{"errors":["http: request body too large"]}`];
+    expect(await send({}, spaces(limit + 1))).toEqual(tooLarge);
+    expect(await send({ "transfer-encoding": "chunked" }, chunked(limit + 1))).toEqual(tooLarge);
+    // It says so before the body has come.
+    expect(await send({ "content-length": String(limit + 1) }, spaces(10))).toEqual(tooLarge);
+    expect(await send({}, spaces(limit))).toEqual([400, expect.any(String)]);
+    expect(await send({ "transfer-encoding": "chunked" }, chunked(limit))).toEqual([400, expect.any(String)]);
   });
 });
 
@@ -160,27 +168,35 @@ describe("a field of the wrong type", () => {
         meta: "hidden-value",
       },
     ],
-    ["sys/mounts/new", { ...each(["type", "description", "plugin_name"], []), local: "hidden-value", options: "hidden-value" }],
+    [
+      "sys/mounts/new",
+      { ...each(["type", "description", "plugin_name"], []), local: "hidden-value", options: "hidden-value" },
+    ],
     ["sys/mounts/kv/tune", { description: {}, ...each(["default_lease_ttl", "max_lease_ttl"], "hidden-value") }],
   ];
 
-  test.each(FIELDS.map(([path, fields]) => [path, fields] as const))("is named, its value is not: %s", async (path, fields) => {
-    const store = new Map<string, Uint8Array>();
-    await using server = await startCoffer({ store });
-    const { token } = await server.initAndUnseal(3, 2);
-    await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
-    const before = contentOf(store);
-    for (const [name, value] of Object.entries(fields)) {
-      const { status, body, text } = await server.call("POST", path, { token, body: { type: "service", [name]: value } });
-      expect([name, status]).toEqual([name, 400]);
-      expect(body["errors"]).toEqual([expect.stringContaining(`"${name}"`)]);
-      expect(text).not.toContain("hidden-value");
-    }
-    expect(contentOf(store)).toEqual(before);
-  });
+  test.each(FIELDS.map(([path, fields]) => [path, fields] as const))(
+    "is named, its value is not: %s",
+    async (path, fields) => {
+      const store = new Map<string, Uint8Array>();
+      await using server = await startCoffer({ store });
+      const { token } = await server.initAndUnseal(3, 2);
+      await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
+      const before = contentOf(store);
+      for (const [name, value] of Object.entries(fields)) {
+        const { status, body, text } = await server.call("POST", path, {
+          token,
+          body: { type: "service", [name]: value },
+        });
+        expect([name, status]).toEqual([name, 400]);
+        expect(body["errors"]).toEqual([expect.stringContaining(`"${name}"`)]);
+        expect(text).not.toContain("hidden-value");
+      }
+      expect(contentOf(store)).toEqual(before);
+    },
+  );
 
   function each(names: readonly string[], value: unknown): Record<string, unknown> {
     return Object.fromEntries(names.map((name) => [name, value]));
   }
 });
-

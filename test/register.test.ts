@@ -102,15 +102,6 @@ describe("the register of shares", () => {
       expect(Bun.inspect(refused)).not.toContain(register.commitment_key);
     }
   });
-
-  test("that has a coordinate twice is refused", async () => {
-    const barrier = await newBarrier();
-    const kek = randomBytes(32);
-    const register = createRegister(kek, await split(kek, 2, 2), 2, NOW);
-    const [first] = register.shares;
-    await barrier.put(REGISTER_PATH, utf8(JSON.stringify({ ...register, shares: [first, first] })));
-    expect((await rejection(readRegister(barrier))).message).toContain("core/register");
-  });
 });
 
 test("the fingerprint of a KEK is HKDF-SHA256, and one for each", () => {

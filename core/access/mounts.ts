@@ -68,7 +68,7 @@ export class Mounts implements MountNeeds {
     checkLeaseTtls(mount);
     if (isProtected(mount.path)) throw invalid(`cannot mount "${mount.path}"`);
     if (!this.#engines.some(({ type }) => type === mount.type)) {
-      throw invalid(`plugin not found in the catalog: ${mount.type}`);
+      throw invalid("plugin not found in the catalog");
     }
     if (this.#engineOf(mount.type, mount.options) === undefined) {
       throw invalid(`this version of "${mount.type}" is not supported`);

@@ -46,6 +46,7 @@ export class Barrier {
   #writes = 0;
   #idle: (() => void) | undefined;
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   private constructor(keyring: KeyringStore, { driver, clock, minOperations = MIN_OPERATIONS }: BarrierOptions) {
     this.#driver = driver;
@@ -190,8 +191,12 @@ export class Barrier {
    * Seals the barrier: nothing is sealed or opened from now on, writes in flight settle, the meter gives back what it
    * has not used, the keys are overwritten. Rejects when the giving back failed; the barrier is closed all the same.
    */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true;
     if (this.#writes > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     try {

@@ -13,6 +13,7 @@ export class KeyringStore {
   readonly #onOtherHistory: () => void;
   #keyring: Keyring;
   #keys: ReadonlyMap<number, Uint8Array>;
+  #wiped = false;
 
   private constructor(driver: Driver, rootKey: Uint8Array, keyring: Keyring, onOtherHistory: () => void) {
     this.#driver = driver;
@@ -85,12 +86,15 @@ export class KeyringStore {
 
   /** Overwrites the keys in memory. Nothing can be sealed or opened with this object afterwards. */
   wipe(): void {
+    this.#wiped = true;
     wipeKeyring(this.#keyring);
     this.#rootKey.fill(0);
     this.#keys = new Map();
   }
 
   #adopt(frame: Uint8Array): Keyring {
+    // A read that was under way when the node was sealed: without its key nothing can be said of the frame.
+    if (this.#wiped) throw new ApiError("sealed");
     const keyring = tryOpen(this.#rootKey, frame);
     if (keyring === undefined) throw damaged("message authentication failed");
     // A store that was put back from a copy is another history: its terms and counts do not continue ours.
