@@ -13,7 +13,7 @@ export function runs(usual: number): number {
 }
 
 export interface TestClock extends Clock {
-  /** Time passes: both clocks go on by `ms`. */
+  /** Time passes: both clocks go on by `ms`, and what was to be done every so often is done once if it is due. */
   advance(ms: number): void;
   /** Somebody sets the wall clock `ms` ahead (or back, when negative). */
   setWall(ms: number): void;
@@ -24,12 +24,23 @@ export interface TestClock extends Clock {
 export function testClock(): TestClock {
   let wall = Date.parse("2026-01-01T00:00:00Z");
   let monotonic = 1000;
+  const timers = new Set<{ readonly every: number; next: number; readonly act: () => void }>();
   return {
     now: () => wall,
     monotonic: () => monotonic,
+    every(ms, act) {
+      const timer = { every: ms, next: monotonic + ms, act };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
     advance(ms) {
       wall += ms;
       monotonic += ms;
+      for (const timer of timers) {
+        if (monotonic < timer.next) continue;
+        timer.next = monotonic + timer.every;
+        timer.act();
+      }
     },
     setWall(ms) {
       wall += ms;
@@ -133,13 +144,25 @@ export interface StartOptions {
   /** In the place of the memory driver. */
   readonly driver?: Driver;
   readonly clock?: TestClock;
+  readonly minOperations?: number;
+  readonly unauthenticated?: readonly string[];
 }
 
 export async function startCoffer(options: StartOptions = {}): Promise<TestServer> {
   const driver = options.driver ?? openMemory(options.store === undefined ? {} : { store: options.store });
   const { clock = testClock() } = options;
   const log = testLog();
-  const coffer = openCoffer({ storage: driver, plugins, log, version: "0.0.0-test", clock });
+  const { minOperations, unauthenticated = [] } = options;
+  const limits = minOperations === undefined ? {} : { minOperations };
+  const coffer = openCoffer({
+    storage: driver,
+    plugins,
+    log,
+    version: "0.0.0-test",
+    clock,
+    unauthenticated,
+    ...limits,
+  });
 
   async function call(method: string, path: string, { token, body, headers = {} }: CallOptions = {}): Promise<Answer> {
     const isList = method === "LIST";
