@@ -71,7 +71,7 @@ export function openCoffer(options: CofferOptions): Coffer {
     minOperations,
     open: async (barrier) => {
       // An age that was reached while nobody was unsealed counts now.
-      await barrier.rotateIfDue();
+      await barrier.keys.rotateIfDue();
       return {
         barrier,
         tokens: await Tokens.open(barrier, clock),
@@ -82,7 +82,7 @@ export function openCoffer(options: CofferOptions): Coffer {
     },
   });
   const stopTimer = clock.every(ROTATION_CHECK_MS, () => {
-    seal.opened?.barrier.rotateIfDue().catch((error: unknown) => {
+    seal.opened?.barrier.keys.rotateIfDue().catch((error: unknown) => {
       // Sealed in between, or tried again at the next turn.
       log.warn({ err: error }, "whether the encryption key is due for rotation could not be checked");
     });
@@ -115,12 +115,12 @@ function needsOf(seal: Seal<Opened>, driver: Driver, version: string): Needs {
   return {
     seal: sealNeeds(seal, driver.type, version),
     keys: {
-      status: async () => opened().barrier.keyStatus(),
+      status: async () => opened().barrier.keys.status(),
     },
     rotation: {
-      rotate: async () => opened().barrier.rotate(),
-      config: async () => opened().barrier.rotation(),
-      configure: async (settings) => opened().barrier.configureRotation(settings),
+      rotate: async () => opened().barrier.keys.rotate(),
+      config: async () => opened().barrier.keys.rotation(),
+      configure: async (settings) => opened().barrier.keys.configure(settings),
     },
     ceremonies: {
       status: async () => opened().ceremony.status(),

@@ -27,7 +27,7 @@ export class AuthenticationFailed extends Error {
 
 interface Primitives {
   seal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, out: Uint8Array, at: number): void;
-  open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array;
+  open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array, at: number): Uint8Array;
   hmac(key: Uint8Array, message: Uint8Array): Uint8Array;
   hkdf(key: Uint8Array, info: Uint8Array, bytes: number): Uint8Array;
   equal(a: Uint8Array, b: Uint8Array): boolean;
@@ -56,14 +56,14 @@ export function sealInto(
 }
 
 /**
- * AES-256-GCM. Opens `sealed` (ciphertext, then a tag of 16 bytes) or throws {@link AuthenticationFailed}; nothing of
- * the plaintext is returned, or left behind in a buffer, unless the tag holds.
+ * AES-256-GCM. Opens what stands in `sealed` from `at` on (ciphertext, then a tag of 16 bytes) or throws
+ * {@link AuthenticationFailed}; nothing of the plaintext is returned, or left behind in a buffer, unless the tag holds.
  */
-export function open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array {
+export function open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array, at = 0): Uint8Array {
   assertLength(key, KEY_BYTES, "key");
   assertLength(nonce, NONCE_BYTES, "nonce");
-  if (sealed.length < TAG_BYTES) throw new AuthenticationFailed();
-  return primitives.open(key, nonce, aad, sealed);
+  if (sealed.length < at + TAG_BYTES) throw new AuthenticationFailed();
+  return primitives.open(key, nonce, aad, sealed, at);
 }
 
 /** HMAC-SHA256 (RFC 2104, FIPS 198-1), 32 bytes. A keyed hash, so that a stored digest cannot be tried out offline. */
@@ -102,28 +102,27 @@ function assertLength(bytes: Uint8Array, length: number, what: string): void {
 function withNode(crypto: typeof NodeCrypto): Primitives {
   return {
     seal(key, nonce, aad, plaintext, out, at) {
-      const cipher = crypto.createCipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
+      const cipher = crypto.createCipheriv("aes-256-gcm", key, nonce);
       cipher.setAAD(aad);
       out.set(cipher.update(plaintext), at);
       cipher.final();
+      // The whole tag, which is what GCM gives unless told otherwise.
       out.set(cipher.getAuthTag(), at + plaintext.length);
     },
-    open(key, nonce, aad, sealed) {
+    open(key, nonce, aad, sealed, at) {
       const end = sealed.length - TAG_BYTES;
       // The length is fixed here: without it a caller could present a tag of 4 bytes and forge it in 2^32 tries.
-      const decipher = crypto.createDecipheriv("aes-256-gcm", key, nonce, {
-        authTagLength: TAG_BYTES,
-      });
+      const decipher = crypto.createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
       decipher.setAAD(aad);
-      decipher.setAuthTag(sealed.subarray(end));
-      const plaintext = decipher.update(sealed.subarray(0, end));
+      decipher.setAuthTag(sealed.slice(end));
+      const plaintext = decipher.update(part(sealed, at, end));
       try {
         decipher.final();
       } catch {
         plaintext.fill(0);
         throw new AuthenticationFailed();
       }
-      return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
+      return bytesOf(plaintext);
     },
     hmac: (key, message) => bytesOf(crypto.createHmac("sha256", key).update(message).digest()),
     hkdf: (key, info, bytes) => new Uint8Array(crypto.hkdfSync("sha256", key, new Uint8Array(0), info, bytes)),
@@ -141,9 +140,9 @@ async function withNoble(): Promise<Primitives> {
   ]);
   return {
     seal: (key, nonce, aad, plaintext, out, at) => out.set(gcm(key, nonce, aad).encrypt(plaintext), at),
-    open(key, nonce, aad, sealed) {
+    open(key, nonce, aad, sealed, at) {
       try {
-        return gcm(key, nonce, aad).decrypt(sealed);
+        return gcm(key, nonce, aad).decrypt(sealed.subarray(at));
       } catch {
         throw new AuthenticationFailed();
       }
@@ -154,7 +153,15 @@ async function withNoble(): Promise<Primitives> {
   };
 }
 
-/** A `Buffer` never leaves this file: its methods differ from `Uint8Array`'s (`slice` shares memory). */
+/** Bytes `start` to `end`. A small copy costs less than a second view of the same memory, a large one more. */
+function part(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return end - start <= 2048 ? bytes.slice(start, end) : bytes.subarray(start, end);
+}
+
+/**
+ * A `Buffer` never leaves this file: its methods differ from `Uint8Array`'s (`slice` shares memory). The bytes are this
+ * caller's alone, so they become a plain Uint8Array in place, which costs neither a copy nor a view.
+ */
 function bytesOf(buffer: Uint8Array): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  return Object.setPrototypeOf(buffer, Uint8Array.prototype) as Uint8Array;
 }

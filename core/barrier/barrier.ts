@@ -4,22 +4,15 @@
  * Invariants: no plaintext reaches the driver; the stored count of a term is at least the number of entries sealed
  * under it; a path that is not well-formed Unicode, or that could be read as another, is refused.
  */
-import { type Driver, type Page, Unknown } from "../../storage/driver.ts";
+import type { Driver, Page } from "../../storage/driver.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
 import { AuthenticationFailed, MalformedEntry, openEntry, OVERHEAD, sealEntry, termOf } from "./entry.ts";
-import type { KeyStatus, RotationChange, RotationSettings } from "../needs.ts";
-import { activeTerm } from "./keyring.ts";
+import { asApiError, Gate } from "./gate.ts";
+import { KeyControl } from "./key-control.ts";
 import { KeyringStore } from "./keyring-store.ts";
 import { Meter } from "./meter.ts";
-import {
-  checkSettings,
-  isHalfFull,
-  MIN_OPERATIONS,
-  rotateIfDue,
-  type RotationLimits,
-  withSettings,
-} from "./rotation.ts";
+import { MIN_OPERATIONS } from "./rotation.ts";
 
 /** An entry as it was read: its plaintext, and the stored bytes, which a later swap compares. */
 export interface Entry {
@@ -38,22 +31,21 @@ export interface BarrierOptions {
 }
 
 export class Barrier {
+  /** What is done with the keys themselves. */
+  readonly keys: KeyControl;
   readonly #driver: Driver;
-  readonly #clock: Clock;
-  readonly #limits: RotationLimits;
   readonly #keyring: KeyringStore;
   readonly #meter: Meter;
-  #writes = 0;
-  #idle: (() => void) | undefined;
-  #closed = false;
+  /** Every write enters it; {@link close} waits for them. */
+  readonly #gate = new Gate();
   #closing: Promise<void> | undefined;
 
   private constructor(keyring: KeyringStore, { driver, clock, minOperations = MIN_OPERATIONS }: BarrierOptions) {
+    const limits = { minOperations, maxKeyring: driver.maxValue };
     this.#driver = driver;
-    this.#clock = clock;
     this.#keyring = keyring;
-    this.#limits = { minOperations, maxKeyring: driver.maxValue };
-    this.#meter = new Meter(keyring, clock, this.#limits);
+    this.#meter = new Meter(keyring, clock, limits);
+    this.keys = new KeyControl({ keyring, meter: this.#meter, gate: this.#gate, clock, limits });
   }
 
   /** Opens the barrier with whichever of `rootKeys` the stored keyring is sealed under; they belong to it now. */
@@ -69,7 +61,10 @@ export class Barrier {
 
   /** The plaintext at `path`, or undefined when there is none. */
   async get(path: string): Promise<Uint8Array | undefined> {
-    return (await this.read(path))?.value;
+    this.#check(path);
+    const stored = await this.#driver.get(path);
+    if (stored === undefined) return undefined;
+    return this.#open(path, stored) ?? (await this.#openLater(path, stored));
   }
 
   /** The entry at `path`. Throws ApiError `damaged` for what does not open: other bytes, or from another path. */
@@ -77,13 +72,7 @@ export class Barrier {
     this.#check(path);
     const stored = await this.#driver.get(path);
     if (stored === undefined) return undefined;
-    const term = termFrom(stored, path);
-    // A term that this node has not seen yet was added by another one: the keyring is read past every cache.
-    if (this.#keyring.key(term) === undefined) await this.#keyring.read();
-    const key = this.#keyring.key(term);
-    if (this.#closed) throw new ApiError("sealed");
-    if (key === undefined) throw damaged(path, `no decryption key available for term ${term}`);
-    return { value: openFrom(key, path, stored), stored };
+    return { value: this.#open(path, stored) ?? (await this.#openLater(path, stored)), stored };
   }
 
   /** The stored bytes at `path`, unopened: enough to tell whether what was read before is still there. */
@@ -94,7 +83,15 @@ export class Barrier {
 
   /** Stores `value`; when this resolves it is durable. */
   async put(path: string, value: Uint8Array): Promise<void> {
-    await this.#write(path, value, (stored) => this.#driver.put(path, stored));
+    const stored = this.#seal(path, value) ?? (await this.#sealLater(path, value));
+    this.#gate.enter();
+    try {
+      await this.#driver.put(path, stored);
+    } catch (error) {
+      throw asApiError(error);
+    } finally {
+      this.#gate.leave();
+    }
   }
 
   /**
@@ -102,89 +99,25 @@ export class Barrier {
    * or undefined when something else was there.
    */
   async swap(path: string, was: Uint8Array | undefined, value: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#write(path, value, async (stored) =>
-      (await this.#driver.swap(path, was, stored)) ? stored : undefined,
-    );
+    const stored = this.#seal(path, value) ?? (await this.#sealLater(path, value));
+    return (await this.#gate.run(() => this.#driver.swap(path, was, stored))) ? stored : undefined;
   }
 
   async delete(path: string): Promise<void> {
     this.#check(path);
-    await this.#settled(() => this.#driver.delete(path));
+    await this.#gate.run(() => this.#driver.delete(path));
   }
 
   /** Removes the entry if its stored bytes are still `was`; false when something else was there. */
   async remove(path: string, was: Uint8Array): Promise<boolean> {
     this.#check(path);
-    return this.#settled(() => this.#driver.swap(path, was, undefined));
+    return this.#gate.run(() => this.#driver.swap(path, was, undefined));
   }
 
   /** The direct children of the folder `prefix` (empty or ending in "/"), in byte order; folders end in "/". */
   list(prefix: string, page?: Page): Promise<string[]> {
-    if (this.#closed) throw new ApiError("sealed");
+    this.#gate.check();
     return this.#driver.list(prefix, page);
-  }
-
-  /**
-   * The active term as it is stored, read past every cache, less what this node has reserved and not used: so its
-   * `encryptions` are never too low, and too high by other nodes' rests at the most.
-   */
-  async keyStatus(): Promise<KeyStatus> {
-    for (;;) {
-      if (this.#closed) throw new ApiError("sealed");
-      const before = await this.#meter.reservations();
-      const keyring = await this.#keyring.read();
-      const { term, installTime, encryptions } = activeTerm(keyring);
-      const rest = this.#meter.rest(term);
-      // A reservation that ran beside the read is in only one of the two numbers: read again.
-      if ((await this.#meter.reservations()) !== before) continue;
-      return {
-        term,
-        installTime,
-        encryptions: encryptions - rest,
-        halfFull: isHalfFull(keyring, this.#limits.maxKeyring),
-      };
-    }
-  }
-
-  /** Replaces the active term by a new one. Old values stay readable; when this resolves, new ones are under it. */
-  async rotate(): Promise<void> {
-    await this.#changing(async () => this.#meter.rotate(activeTerm(await this.#keyring.read()).term));
-  }
-
-  /** Replaces the active term if it has reached the age or the bound that are set. */
-  async rotateIfDue(): Promise<void> {
-    await this.#changing(() => this.#keyring.change((keyring) => rotateIfDue(keyring, this.#limits, this.#clock)));
-  }
-
-  /** The settings of rotation as they are stored. */
-  async rotation(): Promise<RotationSettings> {
-    if (this.#closed) throw new ApiError("sealed");
-    return (await this.#keyring.read()).rotation;
-  }
-
-  /**
-   * Changes the settings of rotation; what is undefined stays. A bound that the active term has reached already, or an
-   * age, replaces the term in the same swap. Throws ApiError `invalid` with Vault's texts for what is out of bounds.
-   */
-  async configureRotation(settings: RotationChange): Promise<void> {
-    checkSettings(settings, this.#limits);
-    await this.#changing(() =>
-      this.#keyring.change((keyring) => {
-        const changed = withSettings(keyring, settings);
-        return changed && (rotateIfDue(changed, this.#limits, this.#clock) ?? changed);
-      }),
-    );
-  }
-
-  /** A key for another purpose than the keyring's, derived from the root key (HKDF); `purpose` names it for good. */
-  deriveKey(purpose: string): Uint8Array {
-    if (this.#closed) throw new ApiError("sealed");
-    return this.#keyring.derive(purpose);
-  }
-
-  /** Whether `rootKey` is the one that the keyring is sealed under. Compared in constant time. */
-  hasRootKey(rootKey: Uint8Array): boolean {
-    return !this.#closed && this.#keyring.hasRootKey(rootKey);
   }
 
   /**
@@ -197,8 +130,7 @@ export class Barrier {
   }
 
   async #close(): Promise<void> {
-    this.#closed = true;
-    if (this.#writes > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await this.#gate.close();
     try {
       await this.#meter.close();
     } finally {
@@ -206,50 +138,47 @@ export class Barrier {
     }
   }
 
-  async #write<T>(path: string, value: Uint8Array, store: (stored: Uint8Array) => Promise<T>): Promise<T> {
+  /**
+   * Seals `value` if an encryption is at hand, else returns undefined. Nothing is awaited between taking it and using
+   * it: the block was fresh when this was sealed.
+   */
+  #seal(path: string, value: Uint8Array): Uint8Array | undefined {
     this.#check(path);
     const { maxValue } = this.#driver;
-    if (value.length + OVERHEAD > maxValue) {
-      const got = value.length + OVERHEAD;
-      throw new ApiError(
-        "value-too-large",
-        `put failed due to value being too large; got ${got} bytes, max: ${maxValue} bytes`,
-      );
+    const bytes = value.length + OVERHEAD;
+    if (bytes > maxValue) {
+      const why = `put failed due to value being too large; got ${bytes} bytes, max: ${maxValue} bytes`;
+      throw new ApiError("value-too-large", why);
     }
-    let term = this.#meter.take();
-    while (term === undefined) {
-      await this.#settled(() => this.#meter.refill());
-      this.#check(path);
-      term = this.#meter.take();
-    }
-    // From take() to here nothing was awaited: the block was fresh when this was sealed.
-    const stored = sealEntry(term.term, term.key, path, value);
-    return this.#settled(() => store(stored));
+    const term = this.#meter.take();
+    return term && sealEntry(term.term, term.key, path, value);
   }
 
-  /** Runs a write that {@link close} waits for, and turns an outcome that cannot be told into the client's error. */
-  async #settled<T>(write: () => Promise<T>): Promise<T> {
-    this.#writes += 1;
-    try {
-      return await write();
-    } catch (error) {
-      if (error instanceof Unknown) throw new ApiError("unknown-outcome", undefined, { cause: error });
-      throw error;
-    } finally {
-      this.#writes -= 1;
-      if (this.#writes === 0) this.#idle?.();
+  async #sealLater(path: string, value: Uint8Array): Promise<Uint8Array> {
+    for (;;) {
+      await this.#gate.run(() => this.#meter.refill());
+      const stored = this.#seal(path, value);
+      if (stored !== undefined) return stored;
     }
   }
 
-  /** A change of the keyring. The next seal is under the term that is active then. */
-  async #changing(change: () => Promise<unknown>): Promise<void> {
-    if (this.#closed) throw new ApiError("sealed");
-    await this.#settled(change);
-    this.#meter.follow(this.#keyring.active.term);
+  /** The plaintext, or undefined when the entry's term is not known here. */
+  #open(path: string, stored: Uint8Array): Uint8Array | undefined {
+    this.#gate.check();
+    const key = this.#keyring.key(termFrom(stored, path));
+    return key && openFrom(key, path, stored);
+  }
+
+  /** A term that this node has not seen yet was added by another one: the keyring is read past every cache. */
+  async #openLater(path: string, stored: Uint8Array): Promise<Uint8Array> {
+    await this.#keyring.read();
+    const value = this.#open(path, stored);
+    if (value !== undefined) return value;
+    throw damaged(path, `no decryption key available for term ${termFrom(stored, path)}`);
   }
 
   #check(path: string): void {
-    if (this.#closed) throw new ApiError("sealed");
+    this.#gate.check();
     if (path === "" || path.endsWith("/") || !path.isWellFormed()) throw new Error("not a path for an entry");
   }
 }

@@ -69,8 +69,7 @@ export class KeyringStore {
       if (changed === undefined) return stored;
       const swapped = await this.#driver.swap(KEYRING_PATH, frame, sealKeyring(changed));
       if (swapped) {
-        this.#keyring = changed;
-        this.#keys = keysOf(changed);
+        this.#keep(changed);
         return changed;
       }
     }
@@ -102,12 +101,15 @@ export class KeyringStore {
       this.#onOtherHistory();
       throw damaged("it belongs to another history of the store");
     }
-    // A read that was overtaken by a change must not take back a term that is already in use.
-    if (activeTerm(keyring).term >= this.active.term) {
-      this.#keyring = keyring;
-      this.#keys = keysOf(keyring);
-    }
+    this.#keep(keyring);
     return keyring;
+  }
+
+  /** What was read or stored before a change, and comes back after it, must not take back a term that is in use. */
+  #keep(keyring: Keyring): void {
+    if (activeTerm(keyring).term < this.active.term) return;
+    this.#keyring = keyring;
+    this.#keys = keysOf(keyring);
   }
 }
 

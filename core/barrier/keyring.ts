@@ -111,9 +111,12 @@ export function keyringBytes(keyring: Keyring): number {
   return OVERHEAD + encode(keyring).length;
 }
 
-/** The keyring with `count` more (or, when negative, fewer) encryptions under `term`; undefined when it has no such term. */
+/**
+ * The keyring with `count` more (or, when negative, fewer) encryptions under `term`; undefined when it has no such term,
+ * or not so many to take away: then a copy was put back, and what was counted since is not in it.
+ */
 export function withEncryptions(keyring: Keyring, term: number, count: number): Keyring | undefined {
-  if (!keyring.terms.some((known) => known.term === term)) return undefined;
+  if (!keyring.terms.some((known) => known.term === term && known.encryptions + count >= 0)) return undefined;
   return {
     ...keyring,
     terms: keyring.terms.map((known) =>
@@ -173,7 +176,8 @@ export function openKeyring(rootKey: Uint8Array, frame: Uint8Array): Keyring {
     rotation: {
       enabled: !RotationConfig.Disabled,
       maxOperations: RotationConfig.MaxOperations,
-      interval: Math.floor(RotationConfig.Interval / NANOSECONDS),
+      // Beyond 146 years the nanoseconds are not exact in a double, and a division may end just below the second.
+      interval: Math.round(RotationConfig.Interval / NANOSECONDS),
     },
   };
 }

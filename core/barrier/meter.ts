@@ -9,9 +9,9 @@
  */
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
-import { activeTerm, addTerm, type Keyring, type Term, withEncryptions } from "./keyring.ts";
+import { activeTerm, type Keyring, type Term, withEncryptions } from "./keyring.ts";
 import type { KeyringStore } from "./keyring-store.ts";
-import { reserve, type RotationLimits } from "./rotation.ts";
+import { reserve, type RotationLimits, withNewTerm } from "./rotation.ts";
 
 /** How long a block is believed without reading the keyring, by either clock. */
 export const FRESH_MS = 5000;
@@ -79,15 +79,16 @@ export class Meter {
    * nothing is changed. Seals under way go on under the old term until the new one is stored.
    */
   async rotate(meant: number): Promise<void> {
-    // A reservation beside this one could bring in its block later, for the term that is being replaced.
-    await this.reservations();
+    // Not beside a reservation; and nothing may come between its end and the beginning of this one.
+    while (this.#refilling !== undefined) await this.#refilling.catch(() => undefined);
     const [wall, monotonic] = [this.#clock.now(), this.#clock.monotonic()];
-    await this.#alone(() =>
-      this.#reserve(wall, monotonic, (keyring, wanted) => {
-        if (activeTerm(keyring).term !== meant) return undefined;
-        return reserve(addTerm(keyring, wall), wanted, this.#limits, this.#clock);
-      }),
-    );
+    const rotated = this.#reserve(wall, monotonic, (keyring, wanted) => {
+      if (activeTerm(keyring).term !== meant) return undefined;
+      return reserve(withNewTerm(keyring, this.#limits, wall), wanted, this.#limits, this.#clock);
+    });
+    // Seals that wait for encryptions wait for this, too; its failure is not theirs.
+    void this.#alone(() => rotated.catch(() => undefined));
+    await rotated;
   }
 
   /** Lets go of a block of another term than `active`, so that the next seal is under the active one. */
@@ -114,7 +115,7 @@ export class Meter {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#refilling?.catch(() => undefined);
+    while (this.#refilling !== undefined) await this.#refilling.catch(() => undefined);
     const block = this.#block;
     this.#block = undefined;
     if (block === undefined || block.left === 0) return;
@@ -174,6 +175,8 @@ export class Meter {
     this.#reservations += 1;
     const held = this.#block;
     const active = activeTerm(keyring);
+    // A change that overtook this one has replaced the term: what was granted under it stays counted and is not used.
+    if (active.term < this.#keyring.active.term) return;
     // The rest of a block of a former term is forfeited: it stays counted there.
     const left = granted + (held?.term.term === active.term ? held.left : 0);
     this.#block = { term: active, left, refillAt: refillMark(left), wall, monotonic };

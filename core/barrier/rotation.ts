@@ -6,8 +6,8 @@
  * new term and its first block into the keyring at once (SP 800-38D, section 8.3 is why there is a bound).
  */
 import type { Clock } from "../clock.ts";
-import { invalid } from "../errors.ts";
-import type { RotationChange } from "../needs.ts";
+import { ApiError, invalid } from "../errors.ts";
+import type { RotationChange, RotationSettings } from "../needs.ts";
 import { activeTerm, addTerm, type Keyring, keyringBytes, MAX_OPERATIONS, withEncryptions } from "./keyring.ts";
 
 /** What the engine may be told to allow below Vault's limits, for tests; the API cannot reach it. */
@@ -22,15 +22,48 @@ export const MIN_OPERATIONS = 1_000_000;
 /** Seconds: 24 hours. */
 export const MIN_INTERVAL = 86_400;
 
+/** Bytes of the keyring that no new term may take: counts and settings grow by some digits, also in a full one. */
+const SPARE = 256;
+
+/**
+ * The settings as they count. A keyring that another server wrote may hold some out of bounds, 0 for none among them;
+ * they are read as that server reads them.
+ */
+export function settingsInForce({ rotation }: Keyring, { minOperations }: RotationLimits): RotationSettings {
+  const { enabled, maxOperations, interval } = rotation;
+  const isUnbound = maxOperations <= 0 || maxOperations > MAX_OPERATIONS;
+  return {
+    enabled,
+    maxOperations: isUnbound ? MAX_OPERATIONS : Math.max(maxOperations, minOperations),
+    interval: interval > 0 ? Math.max(interval, MIN_INTERVAL) : 0,
+  };
+}
+
+/**
+ * The keyring with a new active term. `now`: milliseconds since 1970. Throws ApiError when there is no room for another
+ * one: a keyring that could not be written at the next reservation would stop all writes.
+ */
+export function withNewTerm(keyring: Keyring, limits: RotationLimits, now: number): Keyring {
+  const added = addTermIfRoom(keyring, limits, now);
+  if (added !== undefined) return added;
+  throw new ApiError("internal", `the keyring has no room for another term: it may have ${limits.maxKeyring} bytes`);
+}
+
+function addTermIfRoom(keyring: Keyring, { maxKeyring }: RotationLimits, now: number): Keyring | undefined {
+  const added = addTerm(keyring, now);
+  return keyringBytes(added) + SPARE <= maxKeyring ? added : undefined;
+}
+
 /**
  * The number of encryptions that the active term may reach; undefined while rotation by count is off.
  *
  * From half of the largest keyring on it is the default, whatever is set: a small bound under load would go on adding
  * terms until there is no room for another one.
  */
-export function boundInForce(keyring: Keyring, { maxKeyring }: RotationLimits): number | undefined {
-  if (!keyring.rotation.enabled) return undefined;
-  return isHalfFull(keyring, maxKeyring) ? MAX_OPERATIONS : keyring.rotation.maxOperations;
+export function boundInForce(keyring: Keyring, limits: RotationLimits): number | undefined {
+  const { enabled, maxOperations } = settingsInForce(keyring, limits);
+  if (!enabled) return undefined;
+  return isHalfFull(keyring, limits.maxKeyring) ? MAX_OPERATIONS : maxOperations;
 }
 
 /** Whether the keyring has grown so far that the default bound is in force. */
@@ -50,7 +83,7 @@ export function reserve(
 ): { readonly keyring: Keyring; readonly granted: number } {
   const bound = boundInForce(keyring, limits) ?? Number.POSITIVE_INFINITY;
   const room = bound - activeTerm(keyring).encryptions;
-  const target = room > 0 ? keyring : addTerm(keyring, clock.now());
+  const target = room > 0 ? keyring : withNewTerm(keyring, limits, clock.now());
   const granted = Math.min(wanted, room > 0 ? room : bound);
   return { keyring: withEncryptions(target, activeTerm(target).term, granted) ?? target, granted };
 }
@@ -83,13 +116,16 @@ export function withSettings(keyring: Keyring, settings: RotationChange): Keyrin
   return same ? undefined : { ...keyring, rotation };
 }
 
-/** The keyring with its active term replaced if that is at or past the bound or the age in force, else undefined. */
+/**
+ * The keyring with its active term replaced if that is at or past the bound or the age in force, and if there is room
+ * for another term; else undefined.
+ */
 export function rotateIfDue(keyring: Keyring, limits: RotationLimits, clock: Clock): Keyring | undefined {
   const bound = boundInForce(keyring, limits);
   const { encryptions, installTime } = activeTerm(keyring);
-  const { enabled, interval } = keyring.rotation;
+  const { enabled, interval } = settingsInForce(keyring, limits);
   const age = clock.now() - Date.parse(installTime);
   const isOld = enabled && interval > 0 && age >= interval * 1000;
   const isUsedUp = bound !== undefined && encryptions >= bound;
-  return isOld || isUsedUp ? addTerm(keyring, clock.now()) : undefined;
+  return isOld || isUsedUp ? addTermIfRoom(keyring, limits, clock.now()) : undefined;
 }

@@ -59,6 +59,8 @@ export class Ceremony implements CeremonyNeeds {
 
   async start(pgpKey: string): Promise<CeremonyStatus> {
     const recipient = await parseRecipient(pgpKey, this.#clock.now());
+    // A node that died between an issue and this may have left the smaller number.
+    await repairSealConfig(this.#driver, this.#barrier);
     for (;;) {
       const { register, stored } = await this.#read();
       refuseStart(register);
@@ -89,7 +91,7 @@ export class Ceremony implements CeremonyNeeds {
       for (;;) {
         const { register, stored } = await this.#read();
         const { attempt } = register;
-        if (attempt === undefined) return await this.#repeat(register, share);
+        if (attempt === undefined) return await this.#repeat(register, share, fingerprint);
         refuseShare(register, attempt, share, fingerprint);
         const status =
           attempt.given.length + 1 < register.threshold
@@ -110,7 +112,9 @@ export class Ceremony implements CeremonyNeeds {
     attempt: Attempt,
     share: Uint8Array,
   ): Promise<CeremonyStatus | undefined> {
-    const given = sealGiven(this.#keyOf(attempt), attempt.id, share);
+    const key = this.#keyOf(attempt);
+    const given = sealGiven(key, attempt.id, share);
+    key.fill(0);
     const kept = { ...attempt, touched: this.#clock.now(), given: [...attempt.given, given] };
     const changed: Register = { ...register, attempt: kept };
     return (await this.#swap(stored, changed)) ? statusOf(changed) : undefined;
@@ -125,19 +129,21 @@ export class Ceremony implements CeremonyNeeds {
   ): Promise<CeremonyStatus | undefined> {
     const x = freeCoordinate(register);
     if (x === undefined) throw invalid("all 255 shares have been issued");
-    const key = this.#keyOf(attempt);
-    const given = [...attempt.given.map((kept) => openGiven(key, attempt.id, kept)), last];
     const recipient = recipientOf(attempt);
-    const made = await makeShare({
-      driver: this.#driver,
-      barrier: this.#barrier,
-      register,
-      given,
-      x,
-      recipient,
-      now: this.#clock.now(),
-    });
+    const key = this.#keyOf(attempt);
+    const opened: Uint8Array[] = [];
     try {
+      for (const kept of attempt.given) opened.push(openGiven(key, attempt.id, kept));
+      const given = [...opened, last];
+      using made = await makeShare({
+        driver: this.#driver,
+        barrier: this.#barrier,
+        register,
+        given,
+        x,
+        recipient,
+        now: this.#clock.now(),
+      });
       const ciphertext = SHARES + toHex(randomBytes(16));
       await this.#barrier.put(ciphertext, made.message);
       const by = given.map(coordinateOf);
@@ -148,22 +154,24 @@ export class Ceremony implements CeremonyNeeds {
         return undefined;
       }
       await made.confirm();
-      await repairSealConfig(this.#driver, changed);
+      await repairSealConfig(this.#driver, this.#barrier);
       return finished(changed, recipient.fingerprint, made.message);
     } finally {
-      made.share.fill(0);
-      for (const share of given) if (share !== last) share.fill(0);
+      key.fill(0);
+      for (const share of opened) share.fill(0);
     }
   }
 
   /** A lost last answer loses nothing: whoever gave a share to the last attempt can have it again for a while. */
-  async #repeat(register: Register, share: Uint8Array): Promise<CeremonyStatus> {
+  async #repeat(register: Register, share: Uint8Array, fingerprint: string | undefined): Promise<CeremonyStatus> {
     const none = invalid("no share generation in progress");
     const { last } = register;
-    if (last === undefined || this.#clock.now() - last.at >= LASTS_MS || !isShare(share)) throw none;
+    if (last === undefined || this.#isPast(last.at) || !isShare(share)) throw none;
     const issued = register.shares.find(({ x }) => x === last.x);
     if (issued?.ciphertext === undefined || issued.by?.includes(coordinateOf(share)) !== true) throw none;
     if (issuedAs(register, share) === undefined) throw none;
+    refuseFingerprint(issued.recipient, fingerprint);
+    await repairSealConfig(this.#driver, this.#barrier);
     const message = await this.#barrier.get(issued.ciphertext);
     if (message === undefined) throw new ApiError("damaged", `the encrypted share at ${issued.ciphertext} is missing`);
     return finished(register, issued.recipient ?? "", message);
@@ -174,9 +182,14 @@ export class Ceremony implements CeremonyNeeds {
     for (;;) {
       const read = await readRegister(this.#barrier);
       const { attempt } = read.register;
-      if (attempt === undefined || this.#clock.now() - attempt.touched < LASTS_MS) return read;
+      if (attempt === undefined || !this.#isPast(attempt.touched)) return read;
       await this.#swap(read.stored, withoutAttempt(read.register));
     }
+  }
+
+  /** Whether `at` is too long ago; or that far ahead, which only a clock that has since been set right can have said. */
+  #isPast(at: number): boolean {
+    return Math.abs(this.#clock.now() - at) >= LASTS_MS;
   }
 
   async #swap(was: Uint8Array, register: Register): Promise<boolean> {
@@ -184,7 +197,7 @@ export class Ceremony implements CeremonyNeeds {
   }
 
   #keyOf(attempt: Attempt): Uint8Array {
-    return this.#barrier.deriveKey(`coffer generate-share ${attempt.id}`);
+    return this.#barrier.keys.deriveKey(`coffer generate-share ${attempt.id}`);
   }
 }
 
@@ -200,13 +213,18 @@ function refuseStart(register: Register): void {
 
 /** Whatever is wrong with a share is told at once, and leaves the attempt as it was. */
 function refuseShare(register: Register, attempt: Attempt, share: Uint8Array, fingerprint: string | undefined): void {
-  if (fingerprint !== undefined && fingerprint.toLowerCase().replaceAll(/\s/g, "") !== attempt.recipient.fingerprint) {
-    throw invalid("pgp_fingerprint is not the one of this attempt: the share was not counted");
-  }
+  refuseFingerprint(attempt.recipient.fingerprint, fingerprint);
   if (!isShare(share)) throw invalid("invalid key: a key share has 33 bytes, the last of which is not 0");
   if (issuedAs(register, share) === undefined) throw invalid("wrong key share: it is none of this coffer's");
   if (attempt.given.some(({ x }) => x === coordinateOf(share))) {
     throw invalid("given key has already been provided during this generation operation");
+  }
+}
+
+/** `given`: as the custodian sent it, in either case and with spaces, if at all. */
+function refuseFingerprint(recipient: string | undefined, given: string | undefined): void {
+  if (given !== undefined && given.toLowerCase().replaceAll(/\s/g, "") !== recipient) {
+    throw invalid("pgp_fingerprint is not the one of this attempt: the share was not counted");
   }
 }
 

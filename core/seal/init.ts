@@ -100,6 +100,7 @@ async function handOut(
   const encrypted = await Promise.all(
     recipients.shares.map((recipient, index) => encryptTo(recipient, toHex(shares[index] ?? new Uint8Array()), now)),
   );
+  if (encrypted.length > 0) for (const share of shares) share.fill(0);
   const token = recipients.rootToken && toBase64(await encryptTo(recipients.rootToken, rootToken, now));
   return { shares: encrypted.length > 0 ? encrypted : shares, rootToken: token ?? rootToken };
 }

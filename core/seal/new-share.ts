@@ -26,7 +26,8 @@ interface Making {
   readonly now: number;
 }
 
-interface Made {
+/** Disposing of it overwrites the share and the KEK. */
+interface Made extends Disposable {
   readonly share: Uint8Array;
   /** The share's base64 text, encrypted to the recipient: a binary PGP message. */
   readonly message: Uint8Array;
@@ -37,39 +38,45 @@ interface Made {
 export async function makeShare(making: Making): Promise<Made> {
   const { given, register, x, recipient, now } = making;
   const kek = await combine(given);
-  if (fingerprint(kek) !== register.kek || !(await opens(making, kek))) {
-    kek.fill(0);
-    throw invalid("the shares given do not combine to the key of this coffer");
-  }
-  const share = await extend(given, x);
-  const again = await combine([share, ...given.slice(1)]);
-  const proven = equal(again, kek);
-  again.fill(0);
-  if (!proven) throw new Error("the new share does not give the key");
-  return {
-    share,
-    message: await encryptTo(recipient, toBase64(share), now),
-    async confirm() {
-      try {
-        if (!(await opens(making, kek))) throw invalid("the key was changed meanwhile: the new share is void");
-      } finally {
-        kek.fill(0);
-      }
-    },
+  const secrets = [kek];
+  const wipe = () => {
+    for (const secret of secrets) secret.fill(0);
   };
+  try {
+    if (fingerprint(kek) !== register.kek || !(await opens(making, kek))) {
+      throw invalid("the shares given do not combine to the key of this coffer");
+    }
+    const share = await extend(given, x);
+    secrets.push(share);
+    const again = await combine([share, ...given.slice(1)]);
+    secrets.push(again);
+    if (!equal(again, kek)) throw new Error("the new share does not give the key");
+    return {
+      share,
+      message: await encryptTo(recipient, toBase64(share), now),
+      async confirm() {
+        if (!(await opens(making, kek))) throw invalid("the key was changed meanwhile: the new share is void");
+      },
+      [Symbol.dispose]: wipe,
+    };
+  } catch (error) {
+    wipe();
+    throw error;
+  }
 }
 
 /** Whether `kek` unwraps the root key of this barrier, as it is stored now. */
 async function opens({ driver, barrier }: Making, kek: Uint8Array): Promise<boolean> {
   const blob = await driver.get(ROOT_KEYS_PATH);
   if (blob === undefined) throw new ApiError("damaged", `the wrapped root key at ${ROOT_KEYS_PATH} is missing`);
+  let rootKeys: readonly Uint8Array[] = [];
   try {
-    const rootKeys = unwrapRootKeys(kek, blob);
-    const fits = rootKeys.some((rootKey) => barrier.hasRootKey(rootKey));
-    for (const rootKey of rootKeys) rootKey.fill(0);
-    return fits;
+    rootKeys = unwrapRootKeys(kek, blob);
+    return rootKeys.some((rootKey) => barrier.keys.hasRootKey(rootKey));
   } catch (error) {
     if (error instanceof AuthenticationFailed) return false;
     throw error;
+  } finally {
+    for (const rootKey of rootKeys) rootKey.fill(0);
   }
 }

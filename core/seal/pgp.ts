@@ -30,6 +30,9 @@ export async function parseRecipient(text: string, now: number): Promise<Recipie
   const keys = await readKeys(text.trim());
   const [key] = keys;
   if (key === undefined) throw invalid("the PGP key could not be parsed");
+  if (keys.some((each) => each.isPrivate())) {
+    throw invalid("this is a private PGP key: send the public one, and keep this one to yourself");
+  }
   if (keys.length > 1) throw invalid("one PGP key is needed, not several");
   await checkKey(key, new Date(now));
   return { fingerprint: key.getFingerprint().toLowerCase(), key: new Uint8Array(key.write()) };
@@ -49,7 +52,11 @@ async function readKeys(text: string): Promise<Key[]> {
   const openpgp = await import("openpgp");
   try {
     const armored = armoredOf(text);
-    if (armored !== undefined) return await openpgp.readKeys({ armoredKeys: armored });
+    if (armored !== undefined) {
+      // One by one: of several blocks in one text the library reads the first and says nothing of the others.
+      const blocks = armored.split(/(?=^-----BEGIN )/m);
+      return (await Promise.all(blocks.map((armoredKeys) => openpgp.readKeys({ armoredKeys })))).flat();
+    }
     const binaryKeys = fromBase64(text.replaceAll(/\s/g, ""));
     return binaryKeys === undefined ? [] : await openpgp.readKeys({ binaryKeys });
   } catch {
@@ -71,17 +78,20 @@ function armoredOf(text: string): string | undefined {
 }
 
 async function checkKey(key: Key, now: Date): Promise<void> {
-  if (key.isPrivate()) throw invalid("this is a private PGP key: send the public one, and keep this one to yourself");
   if (await key.isRevoked(undefined, undefined, now)) throw invalid("the PGP key is revoked");
+  if (key.getCreationTime() > now) throw invalid("the PGP key is not valid yet: its clock or this server's is wrong");
   const expires = await key.getExpirationTime();
-  if (expires === null || (expires instanceof Date && expires <= now)) throw invalid("the PGP key has expired");
+  if (expires === null) throw invalid("the PGP key has no signature of its own that can be accepted");
+  if (expires instanceof Date && expires <= now) throw invalid("the PGP key has expired");
   refuseWeak(key);
   try {
     await key.getEncryptionKey(undefined, now);
   } catch {
     // The library says only that it found none: a weak subkey is the likelier reason and the better thing to say.
     for (const subkey of key.getSubkeys()) refuseWeak(subkey);
-    throw invalid("the PGP key cannot encrypt: it only signs, or its encryption subkey has expired or is revoked");
+    throw invalid(
+      "the PGP key cannot encrypt: it only signs, or its encryption subkey has expired, is revoked or of an unknown kind",
+    );
   }
 }
 

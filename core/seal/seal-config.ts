@@ -8,9 +8,10 @@
  */
 import * as v from "valibot";
 import type { Driver } from "../../storage/driver.ts";
-import { utf8 } from "../encoding.ts";
+import type { Barrier } from "../barrier/barrier.ts";
+import { sameBytes, utf8 } from "../encoding.ts";
 import { parseStored } from "../stored-json.ts";
-import type { Register } from "./register.ts";
+import { readRegister } from "./register.ts";
 import { MAX_SHARES } from "./shamir.ts";
 
 export const SEAL_CONFIG_PATH = "core/seal-config";
@@ -62,9 +63,16 @@ export function encodeClaim({ id, at }: Omit<InitClaim, "kind">): Uint8Array {
   return utf8(JSON.stringify({ type: "initialising", id, at }));
 }
 
-/** Makes the configuration say what the register says. When another node is doing so too, either may win. */
-export async function repairSealConfig(driver: Driver, register: Register): Promise<void> {
-  const stored = await driver.get(SEAL_CONFIG_PATH);
-  const right = encodeSealConfig({ shares: register.shares.length, threshold: register.threshold });
-  await driver.swap(SEAL_CONFIG_PATH, stored, right);
+/**
+ * Makes the configuration say what the register says. It is read before the register, whose shares only become more: so
+ * a node that another one overtakes loses its swap, rather than putting a smaller number back.
+ */
+export async function repairSealConfig(driver: Driver, barrier: Barrier): Promise<void> {
+  for (;;) {
+    const stored = await driver.get(SEAL_CONFIG_PATH);
+    const { register } = await readRegister(barrier);
+    const right = encodeSealConfig({ shares: register.shares.length, threshold: register.threshold });
+    if (stored !== undefined && sameBytes(stored, right)) return;
+    if (await driver.swap(SEAL_CONFIG_PATH, stored, right)) return;
+  }
 }

@@ -171,7 +171,7 @@ export class Seal<Opened> {
     if (register.kek !== fingerprint(kek)) throw new ApiError("damaged", `${REGISTER_PATH} belongs to other shares`);
     if (config.shares === register.shares.length && config.threshold === register.threshold) return;
     log.warn({}, `${SEAL_CONFIG_PATH} did not agree with the register of shares and was repaired`);
-    await repairSealConfig(driver, register);
+    await repairSealConfig(driver, barrier);
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {

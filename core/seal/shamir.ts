@@ -45,7 +45,12 @@ export async function combine(shares: readonly Uint8Array[]): Promise<Uint8Array
   if (shares.length < 2) throw new Error("fewer than two shares cannot be combined");
   if (!shares.every(isShare)) throw new Error(`a share has ${SHARE_BYTES} bytes and an x other than 0`);
   if (new Set(shares.map(coordinateOf)).size !== shares.length) throw new Error("two shares have the same x");
-  return combineShares(shares.map((share) => new Uint8Array(share)));
+  const copies = shares.map((share) => new Uint8Array(share));
+  try {
+    return await combineShares(copies);
+  } finally {
+    for (const copy of copies) copy.fill(0);
+  }
 }
 
 /**

@@ -1,0 +1,50 @@
+import { Unknown } from "../../storage/driver.ts";
+import { ApiError } from "../errors.ts";
+
+/**
+ * Lets work through while the barrier is open, and tells when the last of it is done. Once closed it lets nothing
+ * through, ever again.
+ */
+export class Gate {
+  #closed = false;
+  #within = 0;
+  #onEmpty: (() => void) | undefined;
+
+  /** Throws ApiError `sealed` once the gate is closed. */
+  check(): void {
+    if (this.#closed) throw new ApiError("sealed");
+  }
+
+  enter(): void {
+    this.check();
+    this.#within += 1;
+  }
+
+  leave(): void {
+    this.#within -= 1;
+    if (this.#within === 0) this.#onEmpty?.();
+  }
+
+  /** Runs `work` within the gate. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    this.enter();
+    try {
+      return await work();
+    } catch (error) {
+      throw asApiError(error);
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** Closes the gate; resolves when everything that has entered has left. To be called once. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#within > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+  }
+}
+
+/** An outcome that the storage cannot tell is the client's error; anything else stays what it is. */
+export function asApiError(error: unknown): unknown {
+  return error instanceof Unknown ? new ApiError("unknown-outcome", undefined, { cause: error }) : error;
+}
