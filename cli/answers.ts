@@ -59,6 +59,23 @@ export const KeyStatus = v.looseObject({
   data: v.looseObject({ term: Count, install_time: v.string(), encryptions: Count }),
 });
 
+/** `interval` is a number where it is unset, at OpenBao. */
+export const RotateConfig = v.looseObject({
+  data: v.looseObject({ max_operations: Count, interval: v.union([v.string(), v.number()]), enabled: v.boolean() }),
+});
+
+/** The six fields of `sys/generate-share`. */
+export const ShareAttempt = v.looseObject({
+  started: v.boolean(),
+  progress: Count,
+  required: Count,
+  /** Base64 of a PGP message, when complete. */
+  key: v.string(),
+  pgp_fingerprint: v.pipe(v.string(), v.regex(/^[0-9a-f]*$/)),
+  complete: v.boolean(),
+});
+export type ShareAttempt = v.InferOutput<typeof ShareAttempt>;
+
 /** The envelope around the answers of mounts. */
 export const Envelope = v.looseObject({
   request_id: v.optional(v.string(), ""),

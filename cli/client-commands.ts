@@ -3,42 +3,15 @@
  * when it runs, so that no command pays for another.
  */
 
-import { type Command, InvalidArgumentError, Option } from "commander";
-import { type ClientFlags, type Context, openContext } from "./context.ts";
-import { examples } from "./help.ts";
+import { type Command, Option } from "commander";
+import type { InitFlags } from "./commands/operator-init.ts";
+import { type Add, count, group, openAdd } from "./declaration.ts";
+import { declareKeyCommands } from "./key-commands.ts";
 import type { Terminal } from "./terminal.ts";
-
-interface Declaration<Flags> {
-  readonly summary: string;
-  readonly examples: readonly string[];
-  /** Positional arguments, as the parser writes them: `<path>`, `[path]`, `<data...>`. */
-  readonly args?: readonly (readonly [name: string, text: string])[];
-  /** Lets undeclared arguments through to `run`, which refuses them in words of its own. */
-  readonly takesAnything?: true;
-  readonly options?: readonly Option[];
-  /** Resolves with the exit code. */
-  run(context: Context, args: readonly string[], flags: Flags): Promise<number>;
-}
 
 /** Adds the client's commands to `program`; `onExit` gets the exit code of the one that ran. */
 export function declareClient(program: Command, terminal: Terminal, onExit: (code: number) => void): void {
-  function add<Flags extends object>(parent: Command, name: string, declaration: Declaration<Flags>): void {
-    const command = parent.command(name).description(declaration.summary);
-    for (const [argument, text] of declaration.args ?? []) command.argument(argument, text);
-    command.allowExcessArguments(declaration.takesAnything === true);
-    for (const option of declaration.options ?? []) command.addOption(option);
-    command
-      .option("--address <url>", "the server (COFFER_ADDR, VAULT_ADDR; default: http://127.0.0.1:8200)")
-      .addOption(
-        new Option("--format <format>", "(COFFER_FORMAT, VAULT_FORMAT; default: table)").choices(["table", "json"]),
-      )
-      .action(async () => {
-        const context = await openContext(terminal, command.opts<ClientFlags>());
-        onExit(await declaration.run(context, command.args, command.opts<Flags>()));
-      });
-    examples(command, declaration.examples);
-  }
-
+  const add = openAdd(terminal, onExit);
   add(program, "status", {
     summary: "print the seal status; exit code 0: unsealed, 2: sealed, 1: error",
     examples: ["coffer status", "coffer status -format=json"],
@@ -49,29 +22,27 @@ export function declareClient(program: Command, terminal: Terminal, onExit: (cod
   declareSecrets(program, add);
 }
 
-type Add = <Flags extends object>(parent: Command, name: string, declaration: Declaration<Flags>) => void;
-
-function group(program: Command, name: string, summary: string, lines: readonly string[]): Command {
-  const command = program.command(name).description(summary);
-  examples(command, lines);
-  return command;
-}
-
 function declareOperator(program: Command, add: Add): void {
-  const operator = group(program, "operator", "initialise, unseal and seal a server", [
+  const operator = group(program, "operator", "initialise, unseal and seal a server, and look after its keys", [
     "coffer operator init",
     "coffer operator unseal --key-file /media/usb/share",
   ]);
-  add<{ keyShares: number; keyThreshold: number; status?: boolean }>(operator, "init", {
+  add<InitFlags>(operator, "init", {
     summary: "initialise a server: create its root key, its key shares and its first token",
     options: [
       new Option("--key-shares <n>", "into how many shares the key is split").argParser(count).default(5),
       new Option("--key-threshold <n>", "how many of them unseal").argParser(count).default(3),
+      new Option(
+        "--pgp-keys <files>",
+        "files with a PGP public key for each share, with commas in between: encrypt to these",
+      ),
+      new Option("--root-token-pgp-key <file>", "a file with a PGP public key: encrypt the first token to it"),
       new Option("--status", "only tell whether it is initialised; exit code 0: yes, 2: no, 1: error"),
     ],
     examples: [
       "coffer operator init",
       "coffer operator init -key-shares=3 -key-threshold=2 -format=json",
+      "coffer operator init -key-shares=3 -key-threshold=2 -pgp-keys=ada.asc,bob.asc,eve.asc -root-token-pgp-key=ada.asc",
       "coffer operator init -status",
     ],
     run: async (context, _, flags) => (await import("./commands/operator-init.ts")).init(context, flags),
@@ -101,6 +72,7 @@ function declareOperator(program: Command, add: Add): void {
     examples: ["coffer operator key-status", "coffer operator key-status -format=json"],
     run: async (context) => (await import("./commands/operator-key-status.ts")).keyStatus(context),
   });
+  declareKeyCommands(operator, add);
 }
 
 const mount = new Option("--mount <path>", "where the engine is mounted; <path> is then the rest");
@@ -178,9 +150,4 @@ function declareSecrets(program: Command, add: Add): void {
     examples: ["coffer secrets disable team/kv"],
     run: async (context, args) => (await import("./commands/secrets.ts")).disable(context, args),
   });
-}
-
-function count(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("it must be a whole number");
-  return Number(text);
 }

@@ -59,6 +59,7 @@ export function answerError(answer: RefusedAnswer): CliError {
   return new CliError(message, hintFor(answer, errors.join("\n")), {
     exitCode: 2,
     details: errors,
+    status,
   });
 }
 
@@ -73,6 +74,20 @@ export function errorTexts(text: string): readonly string[] {
   return text.trim() === "" ? [] : [text.trim().slice(0, 500)];
 }
 
+const EXPORT_KEY = "export the holder's public key: gpg --export --armor NAME > key.asc";
+
+/** What the server says of key shares and PGP keys, and what helps. */
+const CEREMONY_HINTS: readonly (readonly [said: RegExp, hint: string])[] = [
+  [/no share generation in progress/, "start one with `coffer operator generate-share start --pgp-key FILE`"],
+  [/pgp_fingerprint is not the one of this attempt/, "`coffer operator generate-share status` shows for whom it is"],
+  [/wrong key share|invalid key: /, "was the share copied whole, and is it one of this server's?"],
+  [/given key has already been provided/, "every share counts once: now another custodian's is needed"],
+  [/shares given do not combine/, "start anew: `coffer operator generate-share cancel`"],
+  [/has one key share|all 255 shares/, "`coffer status` shows into how many shares the key is split"],
+  [/count mismatch between number of provided PGP keys/, "name as many files in --pgp-keys as --key-shares says"],
+  [/PGP key/, EXPORT_KEY],
+];
+
 function hintFor({ url, status, location, token }: RefusedAnswer, said: string): string {
   if (said.includes("HTTP request to an HTTPS server")) {
     return `set COFFER_ADDR=${new URL(url).origin.replace("http:", "https:")}`;
@@ -85,6 +100,8 @@ function hintFor({ url, status, location, token }: RefusedAnswer, said: string):
   }
   if (said.includes("path is already in use"))
     return "choose another path with -path; `coffer secrets list` shows those in use";
+  const ceremony = CEREMONY_HINTS.find(([pattern]) => pattern.test(said));
+  if (ceremony !== undefined) return ceremony[1];
   if (status === 404 && said.includes("no handler for route")) {
     return "nothing is mounted there; `coffer secrets list` shows what is";
   }

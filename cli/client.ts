@@ -29,7 +29,7 @@ interface Answer {
 
 export interface Client {
   /** `path` is below /v1/ and not yet encoded. Rejects with CliError (exit code 2) on any status that is not accepted. */
-  request(method: "GET" | "PUT" | "DELETE", path: string, options: RequestOptions): Promise<Answer>;
+  request(method: "GET" | "PUT" | "POST" | "DELETE", path: string, options: RequestOptions): Promise<Answer>;
 }
 
 interface ClientOptions {

@@ -7,6 +7,8 @@ interface CliErrorOptions extends ErrorOptions {
   readonly exitCode?: FailureCode;
   /** Lines below the message: what the server said. */
   readonly details?: readonly string[];
+  /** The status of the server's answer, where there was one. */
+  readonly status?: number | undefined;
 }
 
 /** A failure told to the person at the terminal: a message of one line and what to do about it. Never a secret. */
@@ -15,12 +17,20 @@ export class CliError extends Error {
   readonly hints: readonly [string, ...string[]];
   readonly exitCode: FailureCode;
   readonly details: readonly string[];
+  readonly status: number | undefined;
 
   constructor(message: string, hints: string | readonly [string, ...string[]], options: CliErrorOptions = {}) {
     super(message, options);
     this.hints = typeof hints === "string" ? [hints] : hints;
     this.exitCode = options.exitCode ?? 1;
     this.details = options.details ?? [];
+    this.status = options.status;
+  }
+
+  /** The same failure with other hints. */
+  withHints(hints: readonly [string, ...string[]]): CliError {
+    const { message, exitCode, details, status, cause } = this;
+    return new CliError(message, hints, { exitCode, details, status, cause });
   }
 }
 

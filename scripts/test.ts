@@ -5,7 +5,13 @@
 import { spawn, spawnSync } from "node:child_process";
 
 /** Commands that tests run, and the Debian package that has each. */
-const TOOLS: Readonly<Record<string, string>> = { curl: "curl", tar: "tar", mount: "mount" };
+const TOOLS: Readonly<Record<string, string>> = {
+  curl: "curl",
+  tar: "tar",
+  mount: "mount",
+  gpg: "gnupg",
+  script: "bsdutils",
+};
 
 const bun = process.execPath;
 
@@ -23,7 +29,9 @@ function bringTools(): void {
     run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages]);
     return;
   }
-  console.error(`tests need ${missing.join(", ")}: install ${packages.join(", ")} (apt-get install ${packages.join(" ")})`);
+  console.error(
+    `tests need ${missing.join(", ")}: install ${packages.join(", ")} (apt-get install ${packages.join(" ")})`,
+  );
   if (process.env["CI"] === "true") process.exit(1);
 }
 

@@ -79,7 +79,12 @@ describe("usage", () => {
     ["server"],
     ["status"],
     ["operator"],
-    ...["init", "unseal", "seal", "key-status"].map((name) => ["operator", name]),
+    ...["init", "unseal", "seal", "key-status", "rotate", "rotate-config", "generate-share"].map((name) => [
+      "operator",
+      name,
+    ]),
+    ...["get", "set"].map((name) => ["operator", "rotate-config", name]),
+    ...["start", "status", "update", "cancel"].map((name) => ["operator", "generate-share", name]),
     ["kv"],
     ...["get", "put", "list", "delete"].map((name) => ["kv", name]),
     ["secrets"],

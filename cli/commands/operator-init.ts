@@ -4,20 +4,25 @@ import { Initialised, InitStatus } from "../answers.ts";
 import { checkAnswer } from "../client.ts";
 import type { Context } from "../context.ts";
 import { asCliError, CliError } from "../errors.ts";
+import { readPublicKey } from "../pgp-key.ts";
 
-interface InitFlags {
+export interface InitFlags {
   readonly keyShares: number;
   readonly keyThreshold: number;
+  /** Paths with commas in between. */
+  readonly pgpKeys?: string;
+  readonly rootTokenPgpKey?: string;
   readonly status?: boolean;
 }
 
 export async function init(context: Context, flags: InitFlags): Promise<number> {
   if (flags.status === true) return initStatus(context);
   const { keyShares, keyThreshold } = flags;
+  const pgp = await readPgpKeys(flags);
   const failure = "error initializing";
   const { body } = await context.client.request("PUT", "sys/init", {
     failure,
-    body: JSON.stringify({ secret_shares: keyShares, secret_threshold: keyThreshold }),
+    body: JSON.stringify({ secret_shares: keyShares, secret_threshold: keyThreshold, ...pgp }),
   });
   const made = checkAnswer(Initialised, body, failure);
   const lines = [
@@ -27,6 +32,7 @@ export async function init(context: Context, flags: InitFlags): Promise<number> 
     `Initial Root Token: ${made.root_token}`,
     "",
     ...advice(keyShares, keyThreshold),
+    ...pgpAdvice(flags),
   ];
   await context.print(`${lines.join("\n")}\n`, {
     unseal_keys_b64: made.keys_base64,
@@ -58,6 +64,26 @@ function advice(shares: number, threshold: number): string[] {
     "",
     "Use the root token to set the server up, and not for daily work.",
   ];
+}
+
+/** The fields of the request for what is to be encrypted. */
+async function readPgpKeys({ pgpKeys, rootTokenPgpKey }: InitFlags) {
+  const read = async (path: string): Promise<string> => (await readPublicKey(path)).base64;
+  return {
+    ...(pgpKeys === undefined ? {} : { pgp_keys: await Promise.all(pgpKeys.split(",").map(read)) }),
+    ...(rootTokenPgpKey === undefined ? {} : { root_token_pgp_key: await read(rootTokenPgpKey) }),
+  };
+}
+
+function pgpAdvice({ pgpKeys, rootTokenPgpKey }: InitFlags): string[] {
+  const encrypted = [
+    ...(pgpKeys === undefined ? [] : ["Each unseal key above is encrypted to the PGP key at its place in --pgp-keys."]),
+    ...(rootTokenPgpKey === undefined
+      ? []
+      : ["The root token above is encrypted to the PGP key of --root-token-pgp-key."]),
+  ];
+  if (encrypted.length === 0) return [];
+  return ["", ...encrypted, "Its holder decrypts it: echo CIPHERTEXT | base64 --decode | gpg --decrypt"];
 }
 
 async function initStatus(context: Context): Promise<number> {

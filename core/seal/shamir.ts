@@ -60,6 +60,8 @@ export async function combine(shares: readonly Uint8Array[]): Promise<Uint8Array
  * subtraction in GF(2^8) is XOR, and Lagrange's formula uses differences of coordinates only.
  */
 export async function extend(shares: readonly Uint8Array[], x: number): Promise<Uint8Array> {
+  // At 0 lies the key itself.
+  if (!Number.isInteger(x) || x < 1 || x > MAX_SHARES) throw new Error(`an x coordinate is 1 to ${MAX_SHARES}`);
   if (shares.some((share) => coordinateOf(share) === x)) throw new Error("a share with this x is among those given");
   const moved = shares.map((share) => {
     const copy = new Uint8Array(share);

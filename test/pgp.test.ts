@@ -1,0 +1,195 @@
+/** PGP keys of every kind that gpg makes, and those that must be refused. gpg decrypts what is encrypted here. */
+import { beforeAll, describe, expect, test } from "bun:test";
+import { decrypt, generateKey, readMessage } from "openpgp";
+import { encryptTo, parseRecipient } from "../core/seal/pgp.ts";
+import { rejection } from "./harness.ts";
+import { GOOD_KINDS, type KeyKind, openGpg, type PgpKey, pgpKey } from "./pgp-keys.ts";
+
+const NOW = Date.parse("2026-01-01T00:00:00Z");
+const DAY = 24 * 3_600_000;
+const PLAINTEXT = "c2hhcmU=";
+
+const base64 = (bytes: Uint8Array | string) => Buffer.from(bytes).toString("base64");
+const concat = (...parts: readonly Uint8Array[]) => new Uint8Array(Buffer.concat(parts));
+const refusal = async (text: string, now = NOW) => (await rejection(parseRecipient(text, now))).message;
+
+describe("a key made by gpg", () => {
+  // All at once and not one after the other: a large RSA key takes seconds.
+  beforeAll(async () => void (await Promise.all(GOOD_KINDS.map((kind) => pgpKey(kind)))), 120_000);
+
+  test.each([...GOOD_KINDS])("%s: gpg decrypts, and the fingerprint is gpg's", async (kind) => {
+    const key = await pgpKey(kind);
+    const recipient = await parseRecipient(key.armored, NOW);
+    expect(recipient.fingerprint).toBe(key.fingerprint);
+    await using gpg = await openGpg(key.secret);
+    expect(await gpg.decrypt(await encryptTo(recipient, PLAINTEXT, NOW))).toBe(PLAINTEXT);
+  });
+
+  test.each([...GOOD_KINDS])("%s: the packets are of RFC 4880, with integrity and without AEAD", async (kind) => {
+    const message = await encryptTo(await parseRecipient((await pgpKey(kind)).armored, NOW), PLAINTEXT, NOW);
+    const { packets } = await readMessage({ binaryMessage: message });
+    const versions = packets.map((packet) => [
+      (packet.constructor as unknown as { tag: number }).tag,
+      (packet as unknown as { version: number }).version,
+    ]);
+    // 1, version 3: the session key, once. 18, version 1: data with a modification detection code (section 5.13).
+    expect(versions).toEqual([
+      [1, 3],
+      [18, 1],
+    ]);
+  });
+});
+
+describe("the forms of a key", () => {
+  let key: PgpKey;
+  beforeAll(async () => void (key = await pgpKey("curve25519")));
+
+  const forms: readonly (readonly [string, (key: PgpKey) => string])[] = [
+    ["armored", ({ armored }) => armored],
+    ["armored, with spaces around", ({ armored }) => `\n\t ${armored}\r\n `],
+    ["armored, lines that end in CR LF", ({ armored }) => armored.replaceAll("\n", "\r\n")],
+    ["armored, without the last line's end", ({ armored }) => armored.trim()],
+    ["armored, without its checksum", ({ armored }) => armored.replace(/^=.*\n/m, "")],
+    ["armored, with a comment", ({ armored }) => armored.replace("\n\n", "\nComment: Ünï Cödé\n\n")],
+    ["base64 of the armored key", ({ armored }) => base64(armored)],
+    ["base64 of the binary key", ({ binary }) => base64(binary)],
+    ["base64 in lines", ({ binary }) => base64(binary).replaceAll(/(.{64})/g, "$1\n")],
+  ];
+  test.each(forms)("%s", async (_name, form) => {
+    const recipient = await parseRecipient(form(key), NOW);
+    expect(recipient.fingerprint).toBe(key.fingerprint);
+    expect(recipient.key).toEqual((await parseRecipient(key.armored, NOW)).key);
+    expect(recipient.key.constructor).toBe(Uint8Array);
+  });
+});
+
+describe("is refused", () => {
+  const CANNOT_ENCRYPT =
+    "the PGP key cannot encrypt: it only signs, or its encryption subkey has expired, is revoked or of an unknown kind";
+  const WEAK = "the PGP key is too weak: RSA needs 2048 bits";
+  const DSA = "the PGP key uses DSA or ElGamal: make an RSA or Curve25519 key";
+  const kinds: readonly (readonly [KeyKind, string])[] = [
+    ["sign-only", CANNOT_ENCRYPT],
+    ["expired", "the PGP key has expired"],
+    ["expired subkey", CANNOT_ENCRYPT],
+    ["revoked", "the PGP key is revoked"],
+    ["revoked subkey", CANNOT_ENCRYPT],
+    ["rsa1024", WEAK],
+    ["rsa1024 subkey", WEAK],
+    ["DSA and ElGamal", DSA],
+    ["ElGamal subkey", DSA],
+    ["secp256k1", CANNOT_ENCRYPT],
+    ["made in 2035", "the PGP key is not valid yet: its clock or this server's is wrong"],
+    ["SHA-1 self-signature on ed25519", "the PGP key has no signature of its own that can be accepted"],
+  ];
+  beforeAll(async () => void (await Promise.all(kinds.map(([kind]) => pgpKey(kind)))), 120_000);
+
+  test.each(kinds)("%s", async (kind, why) => {
+    const { armored, binary } = await pgpKey(kind);
+    expect(await refusal(armored)).toBe(why);
+    expect(await refusal(base64(binary))).toBe(why);
+  });
+
+  test("a private key, in any form and company", async () => {
+    const { secret, armored } = await pgpKey("curve25519");
+    const why = "this is a private PGP key: send the public one, and keep this one to yourself";
+    for (const text of [secret, base64(secret), armored + secret, secret + armored, base64(armored + secret)]) {
+      expect(await refusal(text)).toBe(why);
+    }
+  });
+
+  test("two keys, in any form", async () => {
+    const [one, other] = await Promise.all([pgpKey("curve25519"), pgpKey("nistp256")]);
+    const texts = [
+      one.armored + other.armored,
+      one.armored.trim() + "\n" + other.armored,
+      base64(one.armored + other.armored),
+      base64(concat(one.binary, other.binary)),
+      base64(concat(one.binary, one.binary)),
+    ];
+    for (const text of texts) expect(await refusal(text)).toBe("one PGP key is needed, not several");
+  });
+
+  test("what is no key", async () => {
+    const { armored, binary } = await pgpKey("curve25519");
+    const message = await encryptTo(await parseRecipient(armored, NOW), PLAINTEXT, NOW);
+    const texts = [
+      "",
+      " \n",
+      "no key",
+      "keybase:somebody",
+      "-----BEGIN",
+      "-----BEGIN PGP PUBLIC KEY BLOCK-----",
+      "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n",
+      armored.replaceAll("\n", " "),
+      armored.replaceAll("PUBLIC KEY BLOCK", "MESSAGE"),
+      armored.slice(0, -80),
+      base64(binary.subarray(0, 60)),
+      base64(binary.subarray(0, -20)),
+      base64(concat(binary, new TextEncoder().encode("rest"))),
+      base64(binary).slice(0, -1),
+      base64(message),
+      base64(new Uint8Array(1000)),
+      "\0".repeat(1000),
+      "A".repeat(100_000),
+      "-----BEGIN PGP PUBLIC KEY BLOCK-----\n".repeat(5000),
+    ];
+    for (const text of texts) expect(await refusal(text)).toBe("the PGP key could not be parsed");
+  });
+
+  test("what is larger than any key, without a look at it", async () => {
+    const { armored } = await pgpKey("curve25519");
+    for (const text of ["A".repeat(1024 * 1024), armored + " ".repeat(256 * 1024)]) {
+      expect(await refusal(text)).toBe("the PGP key is too large");
+    }
+  });
+
+  test("a key whose bytes were changed, wherever that was; or it is the same key to gpg, too", async () => {
+    const { binary, fingerprint, secret } = await pgpKey("curve25519");
+    await using gpg = await openGpg(secret);
+    for (let at = 0; at < binary.length; at += 7) {
+      const changed = new Uint8Array(binary);
+      changed[at] = (changed[at] ?? 0) ^ 0x10;
+      const [parsed] = await Promise.allSettled([parseRecipient(base64(changed), NOW)]);
+      if (parsed.status === "rejected") continue;
+      // Unsigned parts of a signature, or a name's tail: the key that the share goes to is the owner's.
+      expect(parsed.value.fingerprint).toBe(fingerprint);
+      expect(await gpg.decrypt(await encryptTo(parsed.value, PLAINTEXT, NOW))).toBe(PLAINTEXT);
+    }
+  });
+});
+
+test("a key that expires is good until then, for parsing and for encrypting", async () => {
+  const { armored } = await pgpKey("expires in 2030");
+  const end = Date.parse("2030-01-01T00:00:00Z");
+  const recipient = await parseRecipient(armored, end - DAY);
+  expect(await refusal(armored, end + DAY)).toBe("the PGP key has expired");
+  expect((await rejection(encryptTo(recipient, PLAINTEXT, end + DAY))).message).toBe("the PGP key has expired");
+});
+
+test("each encryption of one text is another message", async () => {
+  const recipient = await parseRecipient((await pgpKey("curve25519")).armored, NOW);
+  const messages = await Promise.all([1, 2, 3].map(() => encryptTo(recipient, PLAINTEXT, NOW)));
+  expect(new Set(messages.map((message) => message.toHex())).size).toBe(3);
+  for (const message of messages) expect(message.constructor).toBe(Uint8Array);
+});
+
+test.each([
+  ["version 6, with AEAD", { type: "curve25519", config: { v6Keys: true, aeadProtect: true } }],
+  ["version 6", { type: "curve25519", config: { v6Keys: true } }],
+  ["curve25519 of RFC 9580", { type: "curve25519" }],
+  ["curve448", { type: "curve448" }],
+] as const)("keys that gpg does not have yet work, too: %s", async (_name, options) => {
+  const { publicKey, privateKey } = await generateKey({
+    ...options,
+    userIDs: [{ name: "somebody" }],
+    date: new Date(NOW - DAY),
+    format: "object",
+  });
+  const recipient = await parseRecipient(publicKey.armor(), NOW);
+  expect(recipient.fingerprint).toBe(publicKey.getFingerprint());
+  expect(recipient.fingerprint).toMatch(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/);
+  const binaryMessage = await encryptTo(recipient, PLAINTEXT, NOW);
+  const { data } = await decrypt({ message: await readMessage({ binaryMessage }), decryptionKeys: privateKey });
+  expect(data).toBe(PLAINTEXT);
+});

@@ -1,0 +1,225 @@
+/** Rotation by itself: after so many encryptions, at an age, and as long as the keyring has room. */
+import { describe, expect, test } from "bun:test";
+import { KEYRING_PATH } from "../core/barrier/keyring.ts";
+import { memoryOver } from "./harness.ts";
+import { start } from "./rotation-server.ts";
+
+const HOUR = 3_600_000;
+const MAX_OPERATIONS = 3_865_470_566;
+
+/** How many entries of `names` are stored under each term. */
+function perTerm(server: { termOf(name: string): number }, names: readonly string[]): Map<number, number> {
+  const found = new Map<number, number>();
+  for (const name of names) found.set(server.termOf(name), (found.get(server.termOf(name)) ?? 0) + 1);
+  return found;
+}
+
+describe("by count", () => {
+  test.each([1, 2, 10, 63, 64, 65, 100, 1000])(
+    "no term is used more often than %d times, and few less",
+    async (bound) => {
+      await using server = await start({ minOperations: 1 });
+      await server.configure({ max_operations: bound });
+      await server.ask("POST", "sys/rotate");
+      const first = server.keyring().keys.length;
+      const names = Array.from({ length: Math.min(bound * 20, 3000) }, (_, index) => `n-${index}`);
+      if (bound < 64) for (const name of names) await server.put(name);
+      else await Promise.all(names.map((name) => server.put(name)));
+      const used = perTerm(server, names);
+      for (const { term, encryptions } of server.keyring().keys.slice(first - 1)) {
+        expect(encryptions).toBeLessThanOrEqual(bound);
+        expect(encryptions).toBeGreaterThanOrEqual(used.get(term) ?? 0);
+      }
+      // A block of the former term is given up when the next one is fetched early: by then half of it is used.
+      const least = names.length / bound;
+      expect(server.keyring().keys.length - first + 1).toBeGreaterThanOrEqual(Math.floor(least));
+      expect(server.keyring().keys.length - first + 1).toBeLessThanOrEqual(Math.ceil(least * 2.6));
+      for (const name of names.slice(0, 50)) expect(await server.read(name)).toEqual({ name });
+    },
+  );
+
+  test("two servers share one bound", async () => {
+    await using server = await start();
+    await using other = await server.beside();
+    await server.configure({ max_operations: 100 });
+    const { token } = server.known;
+    for (let i = 0; i < 300; i += 1) {
+      await server.put(`one-${i}`);
+      expect((await other.call("PUT", `kv/two-${i}`, { token, body: { i } })).status).toBe(204);
+    }
+    for (const { encryptions } of server.keyring().keys) expect(encryptions).toBeLessThanOrEqual(100);
+    for (let i = 0; i < 300; i += 50) {
+      expect((await other.call("GET", `kv/one-${i}`, { token })).body["data"]).toEqual({ name: `one-${i}` });
+      expect(await server.read(`two-${i}`)).toEqual({ i });
+    }
+  });
+
+  test("a bound set at or below the count rotates at once, one above it does not", async () => {
+    await using server = await start();
+    for (let i = 0; i < 30; i += 1) await server.put(`a-${i}`);
+    const reserved = server.keyring().keys[0]?.encryptions ?? 0;
+    await server.configure({ max_operations: reserved + 1 });
+    expect((await server.status()).term).toBe(1);
+    await server.configure({ max_operations: reserved });
+    expect(await server.status()).toMatchObject({ term: 2, encryptions: 0 });
+    await server.put("b");
+    expect(server.termOf("b")).toBe(2);
+  });
+
+  test("a block that another server holds may be used up after the bound was lowered, within 5 s", async () => {
+    await using server = await start();
+    await using other = await server.beside();
+    await server.put("a");
+    await other.call("POST", "sys/rotate/config", { token: server.known.token, body: { max_operations: 10 } });
+    await server.put("b");
+    server.clock.advance(5000);
+    await server.put("c");
+    expect(["a", "b", "c"].map(server.termOf)).toEqual([1, 1, 2]);
+  });
+
+  test("goes on counting while it is off, and rotates at once when it is on again", async () => {
+    await using server = await start();
+    await server.configure({ enabled: false, max_operations: 20 });
+    for (let i = 0; i < 200; i += 1) await server.put(`a-${i}`);
+    const { term, encryptions } = await server.status();
+    expect(term).toBe(1);
+    expect(encryptions).toBeGreaterThanOrEqual(200);
+    expect(encryptions).toBeLessThan(230);
+    await server.configure({ enabled: true });
+    expect((await server.status()).term).toBe(2);
+  });
+});
+
+describe("by age", () => {
+  test("within a minute while the server runs, and not before the time", async () => {
+    await using server = await start();
+    await server.configure({ interval: "24h" });
+    const turn = async (ms: number) => {
+      server.clock.advance(ms);
+      await Bun.sleep(1);
+    };
+    await turn(23 * HOUR + 59 * 60_000 + 59_000);
+    expect((await server.status()).term).toBe(1);
+    await turn(30_000);
+    await turn(30_000);
+    expect((await server.status()).term).toBe(2);
+    await turn(60_000);
+    await turn(60_000);
+    expect((await server.status()).term).toBe(2);
+  });
+
+  test("at the next unseal, when it was sealed meanwhile; and once, by however many servers", async () => {
+    await using server = await start();
+    await server.configure({ interval: "24h" });
+    await server.put("a");
+    await server.ask("PUT", "sys/seal");
+    server.clock.advance(25 * HOUR);
+    await Promise.all([
+      server.unseal(server.known.keys),
+      server.beside().then((other) => other[Symbol.asyncDispose]()),
+    ]);
+    expect((await server.status()).term).toBe(2);
+    expect(await server.read("a")).toEqual({ name: "a" });
+  });
+
+  test("at once when the interval that is set has passed already, also when it is enabled again", async () => {
+    await using server = await start();
+    await server.configure({ enabled: false, interval: "24h" });
+    server.clock.advance(30 * HOUR);
+    await Bun.sleep(1);
+    expect((await server.status()).term).toBe(1);
+    await server.configure({ enabled: true });
+    expect((await server.status()).term).toBe(2);
+    server.clock.setWall(30 * HOUR);
+    await server.configure({ interval: "25h" });
+    expect((await server.status()).term).toBe(3);
+  });
+
+  test("not at all without an interval", async () => {
+    await using server = await start();
+    server.clock.advance(10_000 * HOUR);
+    await Bun.sleep(1);
+    expect((await server.status()).term).toBe(1);
+  });
+
+  test("of a term from the future: once its time has come and the interval has passed", async () => {
+    await using server = await start();
+    await server.configure({ interval: "24h" });
+    server.clock.setWall(1000 * HOUR);
+    await server.ask("POST", "sys/rotate");
+    server.clock.setWall(-1000 * HOUR);
+    const { term } = await server.status();
+    await server.put("a");
+    expect(server.termOf("a")).toBe(term);
+    for (const [hours, expected] of [
+      [1000, term],
+      [23, term],
+      [1, term + 1],
+    ] as const) {
+      server.clock.advance(hours * HOUR);
+      await Bun.sleep(1);
+      expect((await server.status()).term).toBe(expected);
+    }
+  });
+});
+
+describe("a keyring that has grown", () => {
+  const small = (store: Map<string, Uint8Array>) => ({ ...memoryOver(store), maxValue: 8192 });
+
+  test("to half of what it may be has the default bound in force, and key-status says so", async () => {
+    await using server = await start({ driver: small });
+    await server.configure({ max_operations: 10 });
+    let [terms, size] = [0, 0];
+    for (let i = 0; i < 400; i += 1) {
+      const before = server.store.get(KEYRING_PATH)?.length ?? 0;
+      await server.put(`a-${i}`);
+      const { body } = await server.ask("GET", "sys/key-status");
+      size = server.store.get(KEYRING_PATH)?.length ?? 0;
+      if (size < 4096) expect(body["warnings"]).toBeNull();
+      if (before >= 4096) expect(body["warnings"]).toEqual([expect.stringContaining("half full")]);
+      terms = server.keyring().keys.length;
+    }
+    expect(size).toBeGreaterThanOrEqual(4096);
+    expect(size).toBeLessThan(4096 + 300);
+    await server.configure({ max_operations: 20 });
+    for (let i = 0; i < 100; i += 1) await server.put(`b-${i}`);
+    expect(server.keyring().keys.length).toBe(terms);
+    expect(server.keyring().keys.at(-1)?.encryptions).toBeGreaterThan(100);
+    expect(await server.config()).toMatchObject({ max_operations: 20 });
+  });
+
+  test("to all of it refuses another term; writes, settings and unsealing go on", async () => {
+    await using server = await start({ driver: small });
+    let answer = await server.ask("POST", "sys/rotate");
+    let rotations = 0;
+    for (; answer.status === 204 && rotations < 100; rotations += 1) answer = await server.ask("POST", "sys/rotate");
+    expect(answer).toMatchObject({
+      status: 500,
+      body: { errors: [expect.stringContaining("no room for another term")] },
+    });
+    expect(rotations).toBeGreaterThan(30);
+    for (let i = 0; i < 2000; i += 1) await server.put(`a-${i % 10}`);
+    await server.configure({ interval: "2562047h", max_operations: MAX_OPERATIONS - 1 });
+    await server.configure({ interval: "24h" });
+    await server.ask("PUT", "sys/seal");
+    server.clock.advance(30 * HOUR);
+    await server.unseal(server.known.keys);
+    await server.put("b");
+    expect(await server.read("b")).toEqual({ name: "b" });
+    expect(server.log.lines.filter((line) => line.includes("could not be checked"))).toEqual([]);
+  });
+});
+
+test("a rest is not given back to a copy that was put back from before it was reserved", async () => {
+  await using server = await start();
+  const copy = server.store.get(KEYRING_PATH);
+  await server.ask("PUT", "sys/seal");
+  await server.unseal(server.known.keys);
+  for (let i = 0; i < 500; i += 1) await server.put(`a-${i}`);
+  server.clock.advance(1000);
+  for (let i = 0; i < 2000; i += 1) await server.put("b");
+  if (copy !== undefined) server.store.set(KEYRING_PATH, copy);
+  await server.ask("PUT", "sys/seal");
+  await server.unseal(server.known.keys);
+  expect(await server.read("b")).toEqual({ name: "b" });
+});
