@@ -23,7 +23,9 @@ function bringTools(): void {
     run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages]);
     return;
   }
-  console.error(`tests need ${missing.join(", ")}: install ${packages.join(", ")} (apt-get install ${packages.join(" ")})`);
+  console.error(
+    `tests need ${missing.join(", ")}: install ${packages.join(", ")} (apt-get install ${packages.join(" ")})`,
+  );
   if (process.env["CI"] === "true") process.exit(1);
 }
 

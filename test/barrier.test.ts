@@ -194,6 +194,8 @@ describe("a closed barrier", () => {
     const put = barrier.put("a", utf8("late")).then(() => settled.push("put"));
     await gated.waiting();
     const closes = [barrier.close(), barrier.close()].map((close) => close.then(() => settled.push("close")));
+    // Everything that could happen without the put has happened.
+    await new Promise((resolve) => setImmediate(resolve));
     gated.open();
     await Promise.all([put, ...closes]);
     expect(settled).toEqual(["put", "close", "close"]);

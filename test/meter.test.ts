@@ -44,8 +44,9 @@ describe("the stored count", () => {
   test("is exact once every node has stopped cleanly", async () => {
     const made = barrierStore();
     const nodes = await Promise.all([made.open(), made.open(), made.open()]);
-    const puts = Array.from({ length: 900 }, (_, i) => nodes[i % 3]?.put(`p/${i}`, value));
-    await Promise.all(puts);
+    await Promise.all(
+      nodes.flatMap((node, n) => Array.from({ length: 300 }, (_, i) => node.put(`p/${n}/${i}`, value))),
+    );
     expect(made.count()).toBeGreaterThan(900);
     await Promise.all(nodes.map((node) => node.close()));
     expect(made.count()).toBe(900);
@@ -164,6 +165,20 @@ describe("the rest", () => {
     await barrier.close();
     expect(gated.passed).toEqual([READ, WRITE]);
     expect(count()).toBe(1);
+  });
+
+  test("of a reservation that is under way is given back too", async () => {
+    const { barrier, gated, count } = await startedNode();
+    gated.hold = (operation, key) => operation === "swap" && key === KEYRING_PATH;
+    // Until the next block is fetched in the background.
+    let puts = 1;
+    for (; !gated.passed.includes(READ); puts += 1) await barrier.put("b", value);
+    await gated.waiting();
+    const closed = barrier.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    gated.open();
+    await closed;
+    expect(count()).toBe(puts);
   });
 
   test("is given back to the term that it came from, also when that was replaced", async () => {

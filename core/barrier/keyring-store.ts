@@ -69,8 +69,7 @@ export class KeyringStore {
       if (changed === undefined) return stored;
       const swapped = await this.#driver.swap(KEYRING_PATH, frame, sealKeyring(changed));
       if (swapped) {
-        this.#keyring = changed;
-        this.#keys = keysOf(changed);
+        this.#keep(changed);
         return changed;
       }
     }
@@ -94,12 +93,15 @@ export class KeyringStore {
       this.#onOtherHistory();
       throw damaged("it belongs to another history of the store");
     }
-    // A read that was overtaken by a change must not take back a term that is already in use.
-    if (activeTerm(keyring).term >= this.active.term) {
-      this.#keyring = keyring;
-      this.#keys = keysOf(keyring);
-    }
+    this.#keep(keyring);
     return keyring;
+  }
+
+  /** An answer that was overtaken by another one must not take back a term that is already in use. */
+  #keep(keyring: Keyring): void {
+    if (activeTerm(keyring).term < this.active.term) return;
+    this.#keyring = keyring;
+    this.#keys = keysOf(keyring);
   }
 }
 
@@ -114,9 +116,7 @@ function tryOpen(rootKey: Uint8Array, frame: Uint8Array): Keyring | undefined {
     return openKeyring(rootKey, frame);
   } catch (error) {
     if (error instanceof AuthenticationFailed) return undefined;
-    throw new ApiError("damaged", error instanceof Error ? error.message : undefined, {
-      cause: error,
-    });
+    throw damaged(error instanceof Error ? error.message : "it cannot be read", error);
   }
 }
 
@@ -124,6 +124,6 @@ function keysOf(keyring: Keyring): ReadonlyMap<number, Uint8Array> {
   return new Map(keyring.terms.map(({ term, key }) => [term, key]));
 }
 
-function damaged(why: string): ApiError {
-  return new ApiError("damaged", `cannot use the keyring at ${KEYRING_PATH}: ${why}`);
+function damaged(why: string, cause?: unknown): ApiError {
+  return new ApiError("damaged", `cannot use the keyring at ${KEYRING_PATH}: ${why}`, { cause });
 }
