@@ -67,7 +67,7 @@ async function measureSize({ label, bytes, operations, put, get }: Size): Promis
   async function openBarrier(): Promise<Barrier> {
     const rootKey = randomBytes(KEY_BYTES);
     await driver.put(KEYRING_PATH, sealKeyring(createKeyring(rootKey, systemClock.now())));
-    return Barrier.open(driver, [rootKey], systemClock);
+    return Barrier.open([rootKey], { driver, clock: systemClock });
   }
 }
 

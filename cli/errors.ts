@@ -53,6 +53,7 @@ export function fileProblem(error: unknown): string {
     ENOENT: "no such file",
     EACCES: "permission denied",
     EISDIR: "it is a folder",
+    EEXIST: "it exists already",
   };
   return words[code] ?? code;
 }

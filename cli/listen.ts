@@ -8,6 +8,8 @@ const LARGEST_BODY = 64 * 1024 * 1024;
 const IDLE_SECONDS = 120;
 /** How long a stop waits for requests that are under way. */
 const DRAIN_MS = 30_000;
+/** How often a stop looks whether they are done; the runtime tells nobody. */
+const POLL_MS = 10;
 
 export interface Listener {
   /** Where clients find it, with the port that was chosen if 0 was asked for. */
@@ -18,39 +20,33 @@ export interface Listener {
 
 /** Listens on `address`. Rejects with the system's error when the address cannot be had. */
 export function listen(address: ListenAddress, app: (request: Request) => Response | Promise<Response>): Listener {
-  let underWay = 0;
-  let onIdle: (() => void) | undefined;
+  let isStopping = false;
   const server = Bun.serve({
     hostname: address.host,
     port: address.port,
     development: false,
+    // Outside of development mode the runtime would share the port with another process that asks for it, too.
+    reusePort: false,
     idleTimeout: IDLE_SECONDS,
     maxRequestBodySize: LARGEST_BODY,
     async fetch(request) {
-      underWay += 1;
-      try {
-        const response = await app(request);
-        // A client that keeps its connection must not go on using it while the server is stopping.
-        if (onIdle !== undefined) response.headers.set("connection", "close");
-        return response;
-      } finally {
-        underWay -= 1;
-        if (underWay === 0) onIdle?.();
-      }
+      const response = await app(request);
+      // A client that keeps its connection must not go on using it while the server is stopping.
+      if (isStopping) response.headers.set("connection", "close");
+      return response;
     },
     error: () => Response.json({ errors: ["internal error"] }, { status: 500 }),
   });
   return {
     url: server.url.origin,
     async stop() {
-      const idle = new Promise<void>((resolve) => {
-        onIdle = resolve;
-        setTimeout(resolve, DRAIN_MS).unref();
-      });
+      isStopping = true;
       const stopped = server.stop();
-      if (underWay > 0) await idle;
-      // What was answered is still being written; only connections that clients keep open without use are cut.
-      await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, 100))]);
+      const end = performance.now() + DRAIN_MS;
+      // A request is pending until its answer is written. Connections that clients keep open without use are then cut.
+      while (server.pendingRequests > 0 && performance.now() < end) {
+        await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
+      }
       await server.stop(true);
     },
   };

@@ -25,6 +25,8 @@ export async function runServer(options: ServerOptions): Promise<number> {
   refuseClearText(address, options.unsafeListenWithoutTls ?? config.listener.unsafeWithoutTls);
   const log = openLog({ level: options.logLevel ?? config.logLevel });
   const fate = endOnFailure(log);
+  // From here on: a signal that comes while the server starts must not leave what it has opened.
+  const interrupted = nextSignal();
 
   {
     // Disposed in reverse order: the coffer seals itself and gives back what its meter has not used, the storage closes.
@@ -43,7 +45,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
     log.info({ address: listener.url, storage: storage.type, version: packageJson.version }, "listening");
     process.stdout.write(dev === undefined ? `Coffer listens on ${listener.url}\n` : devBanner(listener.url, dev));
 
-    const signal = await nextSignal();
+    const signal = await interrupted;
     log.info({ signal }, "stopping");
     await listener.stop();
   }

@@ -12,15 +12,15 @@ export interface BarrierStore {
   readonly driver: Driver;
   readonly clock: TestClock;
   readonly rootKey: Uint8Array;
-  open(driver?: Driver, onOtherHistory?: () => void): Promise<Barrier>;
+  readonly open: (driver?: Driver, onOtherHistory?: () => void) => Promise<Barrier>;
   /** The stored keyring, by a reader that shares no code with core/. */
-  keyring(): VaultKeyring;
+  readonly keyring: () => VaultKeyring;
   /** Encryptions stored for the newest term. */
-  count(): number;
+  readonly count: () => number;
   /** What another node might do to the keyring. */
-  change(decide: (keyring: Keyring) => Keyring): Promise<void>;
+  readonly change: (decide: (keyring: Keyring) => Keyring) => Promise<void>;
   /** Another node adds a term; its number. */
-  rotate(): Promise<number>;
+  readonly rotate: () => Promise<number>;
 }
 
 export function barrierStore(clock = testClock()): BarrierStore {
@@ -39,7 +39,7 @@ export function barrierStore(clock = testClock()): BarrierStore {
     clock,
     rootKey,
     open: (over = driver, onOtherHistory = () => undefined) =>
-      Barrier.open(over, [rootKey.slice()], clock, onOtherHistory),
+      Barrier.open([rootKey.slice()], { driver: over, clock, onOtherHistory }),
     keyring,
     count: () => keyring().keys.at(-1)?.encryptions ?? 0,
     change,

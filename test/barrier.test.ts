@@ -25,7 +25,7 @@ function operations(barrier: Barrier): Record<string, () => Promise<unknown>> {
     remove: async () => barrier.remove("a", utf8("old")),
     delete: async () => barrier.delete("a"),
     list: async () => barrier.list(""),
-    keyStatus: async () => barrier.keyStatus(),
+    keyStatus: async () => barrier.keys.status(),
   };
 }
 
@@ -168,7 +168,7 @@ describe("a term that another node added", () => {
     made.clock.advance(5000);
     await old.put("old", utf8("3"));
     expect(splitFrame(made.store.get("old") ?? new Uint8Array()).term).toBe(term);
-    expect((await old.keyStatus()).term).toBe(term);
+    expect((await old.keys.status()).term).toBe(term);
   });
 });
 
@@ -194,6 +194,8 @@ describe("a closed barrier", () => {
     const put = barrier.put("a", utf8("late")).then(() => settled.push("put"));
     await gated.waiting();
     const closes = [barrier.close(), barrier.close()].map((close) => close.then(() => settled.push("close")));
+    // Everything that could happen without the put has happened.
+    await new Promise((resolve) => setImmediate(resolve));
     gated.open();
     await Promise.all([put, ...closes]);
     expect(settled).toEqual(["put", "close", "close"]);

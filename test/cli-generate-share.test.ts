@@ -171,6 +171,27 @@ describe("update", () => {
     expect(await decrypt(file)).toBe(made);
   });
 
+  test("leaves a file alone that appeared meanwhile, and says how to get the answer again", async () => {
+    await using ceremony = await openCeremony();
+    const [one = "", two = "", three = ""] = ceremony.unsealed.keys;
+    const output = join(ceremony.folder, "share.asc");
+    const appears: Exchange = [
+      "◆  Key share 3 of 3",
+      async () => {
+        await Bun.write(output, "another's");
+        return `${three}\r`;
+      },
+    ];
+    const args = ["--pgp-key", await keyFile(), "--output", output];
+    const { code, screen } = await ceremony.type(args, [YES, share(1, one), share(2, two), appears]);
+    expect(code).toBe(1);
+    expect(screen).toContain(`coffer: cannot write ${output}: it exists already\r\n`);
+    const [, again = ""] = /gets the answer again: coffer operator generate-share (.+)\r\n/.exec(screen) ?? [];
+    expect(readFileSync(output, "utf8")).toBe("another's");
+    const { stdout } = await ceremony.run(again.split(" "), two);
+    expect(await decrypt(fileOf("share.asc", stdout))).toMatch(/^[A-Za-z0-9+/]{44}$/);
+  });
+
   test("whose last answer is lost says how to get it, and that gets it", async () => {
     await using ceremony = await openCeremony();
     const [one = "", two = "", three = ""] = ceremony.unsealed.keys;

@@ -1,5 +1,5 @@
 /** Runs the compiled executable as a server of its own, for the tests that need the real thing. */
-import { mkdtempSync, realpathSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Answer, CallOptions, Unsealed } from "./harness.ts";
@@ -10,7 +10,7 @@ export const EXECUTABLE = process.env["COFFER_EXECUTABLE"] ?? join(import.meta.d
 export interface Start {
   /** Arguments after `server`; `--listen` with a free port is added. */
   readonly args: readonly string[];
-  /** The whole environment but for PATH and HOME, unless it names these too. */
+  /** The whole environment; PATH and a HOME of its own unless told. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
@@ -43,15 +43,23 @@ export interface Server extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
+/** Holds the folders of this run. What earlier runs have left is removed: the runner tells nobody when it ends. */
+const runFolder = join(realpathSync(tmpdir()), `coffer-tests-${process.pid}`);
+for (const name of readdirSync(tmpdir())) {
+  const pid = /^coffer-tests-(\d+)$/.exec(name)?.[1];
+  if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(tmpdir(), name), { recursive: true });
+}
+mkdirSync(runFolder, { recursive: true });
+
 /** A new empty folder, with nothing but real folders in its path. */
 export function newFolder(): string {
-  return realpathSync(mkdtempSync(join(tmpdir(), "coffer-test-")));
+  return mkdtempSync(join(runFolder, "folder-"));
 }
 
 /** Starts a server on a free port of 127.0.0.1 and waits until it listens. Throws when it ends before, with its stderr. */
-export async function startServer({ args, env = {}, cwd = newFolder() }: Start): Promise<Server> {
+export async function startServer({ args, env, cwd = newFolder() }: Start): Promise<Server> {
   const child = Bun.spawn([EXECUTABLE, "server", "--listen", "127.0.0.1:0", ...args], {
-    env: { PATH: process.env["PATH"] ?? "", HOME: cwd, ...env },
+    env: env ?? { PATH: process.env["PATH"] ?? "", HOME: cwd },
     cwd,
     stdin: "ignore",
     stdout: "pipe",

@@ -6,7 +6,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { Route } from "../core/plugin.ts";
 import { plugins } from "../plugins/index.ts";
-import { newFolder, startServer } from "./executable.ts";
+import { startServer } from "./executable.ts";
 import { runs, startCoffer, type TestServer } from "./harness.ts";
 
 /** In every text that is sent as a value. */

@@ -59,9 +59,8 @@ interface Node {
   barrier: Promise<Barrier> | undefined;
   driver: Driver;
   alive: boolean;
-  /** Both clocks when the last read of the keyring that has come back was sent. */
-  wall: number;
-  monotonic: number;
+  /** Both clocks when each read of the keyring that has come back was sent. */
+  readonly reads: { readonly wall: number; readonly monotonic: number }[];
 }
 
 export class MeterModel {
@@ -127,7 +126,7 @@ export class MeterModel {
   }
 
   #newNode(): Node {
-    const made: Node = { barrier: undefined, driver: this.made.driver, alive: true, wall: 0, monotonic: 0 };
+    const made: Node = { barrier: undefined, driver: this.made.driver, alive: true, reads: [] };
     made.driver = wrapDriver(this.made.driver, async (operation, key, act) => {
       const { clock } = this.made;
       const sent = { wall: clock.now(), monotonic: clock.monotonic() };
@@ -141,7 +140,7 @@ export class MeterModel {
       await this.#scheduler.schedule(Promise.resolve(), `answer to ${operation} ${key}`);
       if (!made.alive) return new Promise(() => undefined);
       if (fate === "unknown, written") throw new Unknown("written");
-      if (operation === "get" && key === KEYRING_PATH) Object.assign(made, sent);
+      if (operation === "get" && key === KEYRING_PATH) made.reads.push(sent);
       return result;
     });
     const put = made.driver.put.bind(made.driver);
@@ -157,8 +156,10 @@ export class MeterModel {
     const { clock } = this.made;
     this.sealed.set(this.#term, (this.sealed.get(this.#term) ?? 0) + 1);
     this.check();
-    const age = [clock.now() - from.wall, clock.monotonic() - from.monotonic];
-    if (age.some((by) => by < 0 || by >= FRESH_MS)) throw new Error(`${key} was sealed ${age.join(" and ")} ms later`);
+    const isFresh = from.reads.some(({ wall, monotonic }) =>
+      [clock.now() - wall, clock.monotonic() - monotonic].every((age) => age >= 0 && age < FRESH_MS),
+    );
+    if (!isFresh) throw new Error(`${key} was sealed without a fresh read of the keyring`);
   }
 
   #takeFate(): Fate {
@@ -202,7 +203,7 @@ export class MeterModel {
 
   async #status(barrier: Barrier): Promise<void> {
     const before = new Map(this.sealed);
-    const status = await barrier.keyStatus().catch(allow(ApiError));
+    const status = await barrier.keys.status().catch(allow(ApiError));
     if (status !== undefined && status.encryptions < (before.get(status.term) ?? 0))
       throw new Error(`key-status says ${status.encryptions}, ${before.get(status.term)} were sealed`);
   }

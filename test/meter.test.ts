@@ -44,13 +44,14 @@ describe("the stored count", () => {
   test("is exact once every node has stopped cleanly", async () => {
     const made = barrierStore();
     const nodes = await Promise.all([made.open(), made.open(), made.open()]);
-    const puts = Array.from({ length: 900 }, (_, i) => nodes[i % 3]?.put(`p/${i}`, value));
-    await Promise.all(puts);
+    await Promise.all(
+      nodes.flatMap((node, n) => Array.from({ length: 300 }, (_, i) => node.put(`p/${n}/${i}`, value))),
+    );
     expect(made.count()).toBeGreaterThan(900);
     await Promise.all(nodes.map((node) => node.close()));
     expect(made.count()).toBe(900);
     const again = await made.open();
-    expect((await again.keyStatus()).encryptions).toBe(900);
+    expect((await again.keys.status()).encryptions).toBe(900);
     await again.close();
     expect(made.count()).toBe(900);
   });
@@ -166,6 +167,20 @@ describe("the rest", () => {
     expect(count()).toBe(1);
   });
 
+  test("of a reservation that is under way is given back too", async () => {
+    const { barrier, gated, count } = await startedNode();
+    gated.hold = (operation, key) => operation === "swap" && key === KEYRING_PATH;
+    // Until the next block is fetched in the background.
+    let puts = 1;
+    for (; !gated.passed.includes(READ); puts += 1) await barrier.put("b", value);
+    await gated.waiting();
+    const closed = barrier.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    gated.open();
+    await closed;
+    expect(count()).toBe(puts);
+  });
+
   test("is given back to the term that it came from, also when that was replaced", async () => {
     const { barrier, rotate, keyring } = await startedNode();
     await rotate();
@@ -217,7 +232,7 @@ describe("key-status", () => {
     const made = barrierStore();
     const barrier = await made.open();
     for (let done = 0; done < 700; done += 1) {
-      expect((await barrier.keyStatus()).encryptions).toBe(done);
+      expect((await barrier.keys.status()).encryptions).toBe(done);
       await barrier.put(`p/${done}`, value);
       made.clock.advance(done % 90);
     }
@@ -230,13 +245,13 @@ describe("key-status", () => {
     gated.hold = (operation, key) => operation === "swap" && key === KEYRING_PATH;
     const puts = Promise.all(Array.from({ length: 200 }, (_, i) => barrier.put(`p/${i}`, value)));
     await gated.waiting();
-    const status = barrier.keyStatus();
+    const status = barrier.keys.status();
     gated.open();
     await puts;
     const { encryptions } = await status;
     expect(encryptions).toBeGreaterThanOrEqual(0);
     expect(encryptions).toBeLessThanOrEqual(200);
-    expect((await barrier.keyStatus()).encryptions).toBe(200);
+    expect((await barrier.keys.status()).encryptions).toBe(200);
   });
 
   test("is too high by the rests of other nodes, never too low", async () => {
@@ -245,12 +260,12 @@ describe("key-status", () => {
     for (let done = 2; done <= 400; done += 2) {
       await one.put(`one/${done}`, value);
       await two.put(`two/${done}`, value);
-      const { encryptions } = await one.keyStatus();
+      const { encryptions } = await one.keys.status();
       expect(encryptions).toBeGreaterThanOrEqual(done);
       expect(encryptions).toBeLessThanOrEqual(made.count());
     }
     await two.close();
-    expect((await one.keyStatus()).encryptions).toBe(400);
+    expect((await one.keys.status()).encryptions).toBe(400);
   });
 });
 

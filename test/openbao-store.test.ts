@@ -60,7 +60,7 @@ async function rootKeys(shares: readonly string[] = fixture.keys.slice(0, 3)): P
 }
 
 async function openStore(): Promise<Barrier> {
-  return Barrier.open(openMemory({ store: new Map(store) }), await rootKeys(), testClock());
+  return Barrier.open(await rootKeys(), { driver: openMemory({ store: new Map(store) }), clock: testClock() });
 }
 
 function subsets(size: number): string[][] {
@@ -126,14 +126,14 @@ describe("a store of OpenBao", () => {
   test("takes new entries, and counts them", async () => {
     const entries = new Map(store);
     const clock = testClock();
-    const barrier = await Barrier.open(openMemory({ store: entries }), await rootKeys(), clock);
-    const before = (await barrier.keyStatus()).encryptions;
+    const barrier = await Barrier.open(await rootKeys(), { driver: openMemory({ store: entries }), clock });
+    const before = (await barrier.keys.status()).encryptions;
     for (let i = 0; i < 10; i += 1) await barrier.put(`logical/new/${i}`, new Uint8Array([i]));
-    expect((await barrier.keyStatus()).encryptions).toBe(before + 10);
+    expect((await barrier.keys.status()).encryptions).toBe(before + 10);
     await barrier.close();
-    const again = await Barrier.open(openMemory({ store: entries }), await rootKeys(), clock);
-    expect((await again.keyStatus()).encryptions).toBe(before + 10);
-    expect((await again.keyStatus()).term).toBe(4);
+    const again = await Barrier.open(await rootKeys(), { driver: openMemory({ store: entries }), clock });
+    expect((await again.keys.status()).encryptions).toBe(before + 10);
+    expect((await again.keys.status()).term).toBe(4);
     expect(await again.get("logical/new/7")).toEqual(new Uint8Array([7]));
     await again.close();
   });

@@ -56,10 +56,10 @@ async function writeNew(path: string, text: string, fingerprint: string): Promis
   try {
     await writeFile(path, text, { mode: 0o600, flag: "wx", flush: true });
   } catch (error) {
-    const problem = fileProblem(error);
-    // Half a message would be in the way of the next attempt to write it. A file that is another's stays.
-    if (problem !== "EEXIST") await rm(path, { force: true }).catch(() => undefined);
-    throw new CliError(`cannot write ${path}: ${problem}`, repeatHint(fingerprint), { cause: error });
+    const isAnothers = error instanceof Error && "code" in error && error.code === "EEXIST";
+    // Half a message would be in the way of the next attempt to write it.
+    if (!isAnothers) await rm(path, { force: true }).catch(() => undefined);
+    throw new CliError(`cannot write ${path}: ${fileProblem(error)}`, repeatHint(fingerprint), { cause: error });
   }
 }
 

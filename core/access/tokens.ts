@@ -5,13 +5,16 @@
  * Revoking makes the entry a tombstone by compare-and-swap before its children are listed; creating a child writes the
  * index under the parent first and reads the parent again last. Whichever comes first, no child outlives its parent.
  * A marker under `sys/token/revoking/` lets the next unseal finish what a crash cut off.
+ *
+ * Ids may be chosen, so the same id may come back as another token. The accessor, which is drawn at random, tells them
+ * apart: who acts for a token, or on it, checks that it is still the one that was meant.
  */
 import * as v from "valibot";
 import type { Barrier } from "../barrier/barrier.ts";
 import { CachedEntries } from "../barrier/cached-entry.ts";
 import type { Clock } from "../clock.ts";
 import { hmacSha256, randomBytes } from "../crypto.ts";
-import { toHex, utf8, uuidOf } from "../encoding.ts";
+import { fromUtf8, toHex, utf8, uuidOf } from "../encoding.ts";
 import { ApiError, invalid } from "../errors.ts";
 import type { Caller, HeldToken, TokenInfo, TokenNeeds, TokenSettings } from "../needs.ts";
 import { parseStored, stringMap } from "../stored-json.ts";
@@ -62,7 +65,7 @@ export class Tokens implements TokenNeeds {
     const salt = await barrier.get(TOKEN_SALT_PATH);
     if (salt === undefined) throw new ApiError("damaged", `${TOKEN_SALT_PATH} is missing`);
     const tokens = new Tokens(barrier, clock, salt);
-    for (const id of await barrier.list(REVOKING)) await tokens.#revoke(id);
+    for (const id of await barrier.list(REVOKING)) await tokens.#finishRevoking(id);
     return tokens;
   }
 
@@ -102,8 +105,8 @@ export class Tokens implements TokenNeeds {
     if ((await this.#barrier.stored(IDS + id)) !== undefined) throw duplicate();
     if (parent !== "") await this.#barrier.put(`${PARENTS}${parent}/${id}`, new Uint8Array());
     if (!(await this.#entries.swap(IDS + id, undefined, encodeToken(stored)))) throw duplicate();
-    if (parent !== "" && (await this.#isGone(parent))) {
-      await this.#revoke(id);
+    if (parent !== "" && (await this.#isGone(parent, caller.accessor))) {
+      await this.#revoke(id, ({ accessor }) => accessor === stored.accessor);
       throw new ApiError("permission-denied");
     }
     return { token, info: infoOf(stored) };
@@ -118,32 +121,53 @@ export class Tokens implements TokenNeeds {
 
   async revokeSelf(caller: Caller): Promise<void> {
     const id = this.#idOf(this.#tokenOf(caller));
-    await this.#barrier.put(REVOKING + id, new Uint8Array());
-    await this.#revoke(id);
+    await this.#barrier.put(REVOKING + id, utf8(caller.accessor));
+    await this.#finishRevoking(id);
   }
 
-  /** Revokes `id` and all below it. Safe to run again, and beside another run of itself. */
-  async #revoke(id: string): Promise<void> {
-    for (;;) {
-      const entry = await this.#entries.read(IDS + id);
-      if (entry === undefined || entry.value.revoked) break;
-      if (await this.#entries.swap(IDS + id, entry.stored, encodeToken({ ...entry.value, revoked: true }))) break;
-    }
-    for (const child of await this.#barrier.list(`${PARENTS}${id}/`)) {
-      await this.#revoke(child);
-      await this.#barrier.delete(`${PARENTS}${id}/${child}`);
-    }
-    const tombstone = await this.#entries.read(IDS + id);
-    if (tombstone?.value.revoked === true) {
-      await this.#entries.remove(IDS + id, tombstone.stored);
-      if (tombstone.value.parent !== "") await this.#barrier.delete(`${PARENTS}${tombstone.value.parent}/${id}`);
-    }
+  /** Does what the marker of `id` says, and removes the marker. */
+  async #finishRevoking(id: string): Promise<void> {
+    const accessor = await this.#barrier.get(REVOKING + id);
+    if (accessor === undefined) return;
+    await this.#revoke(id, (token) => token.accessor === fromUtf8(accessor));
     await this.#barrier.delete(REVOKING + id);
   }
 
-  async #isGone(id: string): Promise<boolean> {
+  /**
+   * Revokes the token `id` and all below it, if `isMeant` says so of what is stored there. Safe to run again, and beside
+   * another run of itself. `above`: the ids through which this call came here.
+   */
+  async #revoke(
+    id: string,
+    isMeant: (token: StoredToken) => boolean,
+    above: ReadonlySet<string> = new Set(),
+  ): Promise<void> {
+    for (;;) {
+      const entry = await this.#entries.read(IDS + id);
+      if (entry === undefined || !isMeant(entry.value)) return;
+      if (entry.value.revoked) break;
+      if (await this.#entries.swap(IDS + id, entry.stored, encodeToken({ ...entry.value, revoked: true }))) break;
+    }
+    const within = new Set([...above, id]);
+    for (const child of await this.#barrier.list(`${PARENTS}${id}/`)) {
+      // The index may name what is no child: who lost the race for a chosen id has left it. Nor is it free of circles.
+      if (!within.has(child)) await this.#revoke(child, (token) => token.parent === id, within);
+      await this.#barrier.delete(`${PARENTS}${id}/${child}`);
+    }
+    const tombstone = await this.#entries.read(IDS + id);
+    if (tombstone?.value.revoked !== true) return;
+    // While the tombstone stands the id is taken, so what is deleted here is no other token's index.
+    if (above.size === 0 && tombstone.value.parent !== "")
+      await this.#barrier.delete(`${PARENTS}${tombstone.value.parent}/${id}`);
+    await this.#entries.remove(IDS + id, tombstone.stored);
+  }
+
+  /** Whether the token `id` that has this accessor is revoked, or is no more. */
+  async #isGone(id: string, accessor: string): Promise<boolean> {
     const entry = await this.#barrier.get(IDS + id);
-    return entry === undefined || decodeToken(entry, IDS + id).revoked;
+    if (entry === undefined) return true;
+    const token = decodeToken(entry, IDS + id);
+    return token.revoked || token.accessor !== accessor;
   }
 
   #newToken(parent: string, path: string, settings: TokenSettings): StoredToken {

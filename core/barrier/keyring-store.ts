@@ -124,9 +124,7 @@ function tryOpen(rootKey: Uint8Array, frame: Uint8Array): Keyring | undefined {
     return openKeyring(rootKey, frame);
   } catch (error) {
     if (error instanceof AuthenticationFailed) return undefined;
-    throw new ApiError("damaged", error instanceof Error ? error.message : undefined, {
-      cause: error,
-    });
+    throw damaged(error instanceof Error ? error.message : "it cannot be read", error);
   }
 }
 
@@ -134,6 +132,6 @@ function keysOf(keyring: Keyring): ReadonlyMap<number, Uint8Array> {
   return new Map(keyring.terms.map(({ term, key }) => [term, key]));
 }
 
-function damaged(why: string): ApiError {
-  return new ApiError("damaged", `cannot use the keyring at ${KEYRING_PATH}: ${why}`);
+function damaged(why: string, cause?: unknown): ApiError {
+  return new ApiError("damaged", `cannot use the keyring at ${KEYRING_PATH}: ${why}`, { cause });
 }

@@ -151,14 +151,14 @@ export class Seal<Opened> {
   }
 
   async #openBarrier(kek: Uint8Array): Promise<Barrier> {
-    const { driver, clock, minOperations } = this.#options;
+    const { driver, clock, log, minOperations } = this.#options;
     const blob = await driver.get(ROOT_KEYS_PATH);
     if (blob === undefined) throw new ApiError("damaged", `the wrapped root key at ${ROOT_KEYS_PATH} is missing`);
     const onOtherHistory = () => {
-      this.#options.log.error({}, "the store holds another history than the one that was unsealed: sealing");
+      log.error({}, "the store holds another history than the one that was unsealed: sealing");
       void this.seal();
     };
-    return Barrier.open(unwrap(kek, blob), { driver, clock, onOtherHistory, minOperations });
+    return Barrier.open(unwrap(kek, blob, log), { driver, clock, onOtherHistory, minOperations });
   }
 
   /**
@@ -181,15 +181,16 @@ export class Seal<Opened> {
   }
 }
 
-function unwrap(kek: Uint8Array, blob: Uint8Array): Uint8Array[] {
+function unwrap(kek: Uint8Array, blob: Uint8Array, log: Log): Uint8Array[] {
   const failed = "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: cipher:";
   if (kek.length !== KEY_BYTES)
     throw invalid(`invalid key: failed to setup unseal key: crypto/aes: invalid key size ${kek.length}`);
   try {
     return unwrapRootKeys(kek, blob);
   } catch (error) {
-    if (error instanceof AuthenticationFailed) throw invalid(`${failed} ${error.message}`);
-    throw error;
+    if (!(error instanceof AuthenticationFailed)) throw error;
+    log.warn({}, `a set of shares does not open ${ROOT_KEYS_PATH}: one of them is wrong, or the entry is damaged`);
+    throw invalid(`${failed} ${error.message}`);
   }
 }
 
