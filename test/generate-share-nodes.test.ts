@@ -1,11 +1,13 @@
 /** generate-share when answers are lost, on several nodes, and beside other requests. */
 import { beforeAll, describe, expect, test } from "bun:test";
+import { SEAL_CONFIG_PATH } from "../core/seal/seal-config.ts";
 import { memoryOver, startCoffer, type TestServer, testClock, wrapDriver } from "./harness.ts";
 import {
   ATTEMPT,
   ciphertextsIn,
   contentOf,
   countOf,
+  generateShare,
   must,
   openCeremony,
   openNode,
@@ -158,5 +160,53 @@ describe("several at once", () => {
       expect(await countOf(server)).toBe(4);
       expect((await registerIn(store, keys.slice(0, 2))).shares).toHaveLength(4);
     }
+  });
+});
+
+describe("n in seal-status", () => {
+  test("is put right by the next start, where a node died before it had set it and nobody asked again", async () => {
+    const store = new Map<string, Uint8Array>();
+    await using first = await startCoffer({ store });
+    const { token, keys } = await first.initAndUnseal(3, 2);
+    const stale = store.get(SEAL_CONFIG_PATH);
+    await generateShare(first, token, keys.slice(0, 2), alice);
+    store.set(SEAL_CONFIG_PATH, new Uint8Array(stale ?? []));
+    expect(await countOf(first)).toBe(3);
+    await must(first.call("PUT", ATTEMPT, { token, body: { pgp_key: bob.armored } }));
+    expect(await countOf(first)).toBe(4);
+  });
+
+  test("never goes back, when one node is held up while another one makes the next share", async () => {
+    for (let at = 0; at < 20; at += 1) {
+      const store = new Map<string, Uint8Array>();
+      const held = Promise.withResolvers<void>();
+      const release = Promise.withResolvers<void>();
+      let [counting, operations] = [false, 0];
+      const driver = wrapDriver(memoryOver(store, false), async (_operation, _key, act) => {
+        if (counting && operations++ === at) {
+          held.resolve();
+          await release.promise;
+        }
+        return act();
+      });
+      await using slow = await startCoffer({ driver });
+      const { token, keys } = await slow.initAndUnseal(3, 2);
+      await using fast = await openNode(store, keys);
+      await must(slow.call("PUT", ATTEMPT, { token, body: { pgp_key: alice.armored } }));
+      await must(slow.call("PUT", UPDATE, { body: { key: keys[0] } }));
+      counting = true;
+      const answer = slow.call("PUT", UPDATE, { body: { key: keys[1] } });
+      await Promise.race([held.promise, answer]);
+      // Whatever the slow one had got to: the fast one brings this attempt to its end, and one more.
+      await fast.call("PUT", UPDATE, { body: { key: keys[1] } });
+      await generateShare(fast, token, keys.slice(1), bob);
+      release.resolve();
+      await answer;
+      const { shares } = await registerIn(store, keys.slice(0, 2));
+      expect(shares).toHaveLength(5);
+      expect({ at, n: await countOf(fast) }).toEqual({ at, n: 5 });
+      if (operations <= at) return;
+    }
+    throw new Error("the last share takes more operations than were tried");
   });
 });

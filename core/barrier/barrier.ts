@@ -83,10 +83,10 @@ export class Barrier {
 
   /** Stores `value`; when this resolves it is durable. */
   async put(path: string, value: Uint8Array): Promise<void> {
-    const stored = this.#seal(path, value) ?? (await this.#sealLater(path, value));
+    // Entered before it is sealed: what was sealed is also stored, though the barrier be closed meanwhile.
     this.#gate.enter();
     try {
-      await this.#driver.put(path, stored);
+      await this.#driver.put(path, this.#seal(path, value) ?? (await this.#sealLater(path, value)));
     } catch (error) {
       throw asApiError(error);
     } finally {
@@ -99,8 +99,10 @@ export class Barrier {
    * or undefined when something else was there.
    */
   async swap(path: string, was: Uint8Array | undefined, value: Uint8Array): Promise<Uint8Array | undefined> {
-    const stored = this.#seal(path, value) ?? (await this.#sealLater(path, value));
-    return (await this.#gate.run(() => this.#driver.swap(path, was, stored))) ? stored : undefined;
+    return this.#gate.run(async () => {
+      const stored = this.#seal(path, value) ?? (await this.#sealLater(path, value));
+      return (await this.#driver.swap(path, was, stored)) ? stored : undefined;
+    });
   }
 
   async delete(path: string): Promise<void> {
@@ -156,7 +158,7 @@ export class Barrier {
 
   async #sealLater(path: string, value: Uint8Array): Promise<Uint8Array> {
     for (;;) {
-      await this.#gate.run(() => this.#meter.refill());
+      await this.#meter.refill();
       const stored = this.#seal(path, value);
       if (stored !== undefined) return stored;
     }
