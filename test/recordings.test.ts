@@ -5,7 +5,7 @@ import { ACCEPTED } from "./recordings/accepted.ts";
 import { differences } from "./recordings/compare.ts";
 import { readRecording, replay } from "./recordings/recording.ts";
 
-for (const recording of ["init-unseal", "seal-status-health", "kv1", "errors"]) {
+for (const recording of ["init-unseal", "seal-status-health", "kv1", "errors", "rotate-and-config"]) {
   test(`answers as recorded: ${recording}`, async () => {
     await using server = await startServer({ args: ["--storage", `file:${newFolder()}/store`] });
     const accepted = new Set(ACCEPTED.filter((entry) => entry.recording === recording).map(({ name }) => name));

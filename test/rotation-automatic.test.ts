@@ -215,16 +215,34 @@ describe("a keyring that has grown", () => {
   });
 });
 
+test("a term is added only where counting can go on after it", async () => {
+  let driver = memoryOver(new Map());
+  await using server = await start({ driver: (store) => (driver = memoryOver(store)) });
+  for (let i = 0; i < 30; i += 1) await server.ask("POST", "sys/rotate");
+  const answers = new Set<number>();
+  for (let room = 140; room < 440; room += 5) {
+    await server.configure({ interval: 0, max_operations: 1000 });
+    await server.ask("PUT", "sys/seal");
+    Object.assign(driver, { maxValue: (server.store.get(KEYRING_PATH)?.length ?? 0) + room });
+    await server.unseal(server.known.keys);
+    answers.add((await server.ask("POST", "sys/rotate")).status);
+    for (let i = 0; i < 20; i += 1) await server.put("a");
+    await server.configure({ interval: "2562047h", max_operations: MAX_OPERATIONS - 1 });
+    for (let i = 0; i < 100; i += 1) await server.put("a");
+  }
+  expect(answers).toEqual(new Set([204, 500]));
+});
+
 test("a rest is not given back to a copy that was put back from before it was reserved", async () => {
   await using server = await start();
   const copy = server.store.get(KEYRING_PATH);
-  await server.ask("PUT", "sys/seal");
-  await server.unseal(server.known.keys);
-  for (let i = 0; i < 500; i += 1) await server.put(`a-${i}`);
-  server.clock.advance(1000);
-  for (let i = 0; i < 2000; i += 1) await server.put("b");
+  const counted = server.keyring().keys[0]?.encryptions ?? 0;
+  for (let i = 0; i < 5000; i += 1) await server.put("b");
+  const { encryptions } = await server.status();
+  expect((server.keyring().keys[0]?.encryptions ?? 0) - encryptions).toBeGreaterThan(counted);
   if (copy !== undefined) server.store.set(KEYRING_PATH, copy);
   await server.ask("PUT", "sys/seal");
+  expect(server.keyring().keys[0]?.encryptions).toBe(counted);
   await server.unseal(server.known.keys);
   expect(await server.read("b")).toEqual({ name: "b" });
 });

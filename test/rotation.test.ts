@@ -58,6 +58,26 @@ describe("rotate", () => {
     expect(server.termOf("a")).toBe(term);
   });
 
+  test("meant for a term that another server has replaced meanwhile adds none", async () => {
+    const hold = { before: undefined as (() => Promise<void>) | undefined };
+    await using server = await start({ driver: aroundSwaps({ before: () => hold.before?.() }) });
+    await using other = await server.beside();
+    const [arrived, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    hold.before = () => {
+      hold.before = undefined;
+      arrived.resolve();
+      return gate.promise;
+    };
+    const rotated = server.ask("POST", "sys/rotate");
+    await arrived.promise;
+    expect((await other.call("POST", "sys/rotate", { token: server.known.token })).status).toBe(204);
+    gate.resolve();
+    expect((await rotated).status).toBe(204);
+    expect(server.keyring().keys).toHaveLength(2);
+    await server.put("a");
+    expect(server.termOf("a")).toBe(2);
+  });
+
   test("is refused without a token, by other verbs, while sealed, and with a body that is no JSON", async () => {
     await using server = await start();
     const refusals = await Promise.all([

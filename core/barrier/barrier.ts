@@ -86,7 +86,9 @@ export class Barrier {
     // Entered before it is sealed: what was sealed is also stored, though the barrier be closed meanwhile.
     this.#gate.enter();
     try {
-      await this.#driver.put(path, this.#seal(path, value) ?? (await this.#sealLater(path, value)));
+      const stored = this.#seal(path, value);
+      if (stored === undefined) await this.#sealLater(path, value, (sealed) => this.#driver.put(path, sealed));
+      else await this.#driver.put(path, stored);
     } catch (error) {
       throw asApiError(error);
     } finally {
@@ -99,9 +101,10 @@ export class Barrier {
    * or undefined when something else was there.
    */
   async swap(path: string, was: Uint8Array | undefined, value: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#gate.run(async () => {
-      const stored = this.#seal(path, value) ?? (await this.#sealLater(path, value));
-      return (await this.#driver.swap(path, was, stored)) ? stored : undefined;
+    const store = async (stored: Uint8Array) => ((await this.#driver.swap(path, was, stored)) ? stored : undefined);
+    return this.#gate.run(() => {
+      const stored = this.#seal(path, value);
+      return stored === undefined ? this.#sealLater(path, value, store) : store(stored);
     });
   }
 
@@ -156,11 +159,12 @@ export class Barrier {
     return term && sealEntry(term.term, term.key, path, value);
   }
 
-  async #sealLater(path: string, value: Uint8Array): Promise<Uint8Array> {
+  /** Waits until an encryption is at hand, seals, and stores what was sealed without a pause in between. */
+  async #sealLater<T>(path: string, value: Uint8Array, store: (stored: Uint8Array) => Promise<T>): Promise<T> {
     for (;;) {
       await this.#meter.refill();
       const stored = this.#seal(path, value);
-      if (stored !== undefined) return stored;
+      if (stored !== undefined) return store(stored);
     }
   }
 

@@ -12,6 +12,8 @@ const CLEANED =
   "the runtime cleans dots from a path before anything sees it, so there is nothing to redirect or refuse";
 const NO_VALUE = "the text would repeat what the client sent; it says the same without";
 const HELP = "help is not there yet";
+const SHORT_INTERVAL =
+  "an interval is answered as the document of this endpoint shows it: 4320h, and empty when there is none";
 const POLICIES = "policies are not there yet: every token is a root token, and one with other policies is refused";
 
 export const ACCEPTED: readonly Accepted[] = [
@@ -35,12 +37,39 @@ export const ACCEPTED: readonly Accepted[] = [
     "double slash",
   ]),
   ...accept("errors", "no path is redirected to its form with a slash", ["audit-hash without slash"]),
-  ...accept("errors", "rotation is not there yet", ["unknown fields"]),
+
   ...accept("errors", "response wrapping is not there yet: what asks for it is refused, in one text", [
     "wrong type",
     "wrap TTL error without token",
   ]),
   ...accept("errors", HELP, ["help", "help without token"]),
+  ...accept("rotate-and-config", SHORT_INTERVAL, [
+    "rotate config",
+    "rotate keyring config",
+    "config unchanged",
+    "config after set",
+    "config after PUT",
+    "config after interval",
+    "config after enabled with a change",
+    "config after interval zero",
+  ]),
+  ...accept("rotate-and-config", `${SHORT_INTERVAL}; and enabled is stored, also when it is sent alone`, [
+    "config after enabled",
+  ]),
+  ...accept("rotate-and-config", NO_VALUE, ["config: interval unparsable"]),
+  ...accept("rotate-and-config", POLICIES, [
+    "policy that may rotate",
+    "policy that may rotate with sudo",
+    "child",
+    "sudo child",
+    "rotate without sudo",
+    "config without sudo",
+    "config write without sudo",
+    "rotate with sudo",
+    "key-status with read",
+    "key-status without right",
+    "config after unseal",
+  ]),
   ...accept("errors", POLICIES, [
     "policy child",
     "child",
