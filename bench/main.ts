@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { measureBarrier } from "./barrier.ts";
 import { measureFile } from "./file-store.ts";
 import { measureMemory } from "./memory.ts";
+import { measureRotation } from "./rotation.ts";
 import { measureStart } from "./start.ts";
 import { asJson, asTable, type Figure } from "./table.ts";
 
@@ -20,6 +21,7 @@ interface Group {
 const GROUPS: Readonly<Record<string, Group>> = {
   barrier: { measure: measureBarrier, needsExecutable: false },
   file: { measure: measureFile, needsExecutable: false },
+  rotation: { measure: measureRotation, needsExecutable: true },
   start: { measure: measureStart, needsExecutable: true },
   memory: { measure: measureMemory, needsExecutable: true },
 };

@@ -5,6 +5,8 @@
  * Keys are well-formed Unicode strings; `/` separates segments, none of which is empty. `a` and `a/b` may both exist. The
  * engine checks this before it calls a driver. A value above `maxValue` rejects with a RangeError, certainly not written.
  *
+ * Bytes are handed over, in both directions: neither side changes them afterwards, so a driver in memory needs no copies.
+ *
  * A write has three outcomes and no others:
  * - it resolves (a swap: with `true`): the value is durable, it survives a crash of the process and of the machine;
  * - a swap resolves with `false`: it was certainly not written, another value was there;
@@ -24,7 +26,7 @@ export interface Driver extends AsyncDisposable {
   readonly exclusive: boolean;
   /** The bytes stored under `key`; undefined when it is certainly absent. Rejects when the backend cannot tell. */
   get(key: string): Promise<Uint8Array | undefined>;
-  /** Stores `value`. The bytes are copied before this returns; the caller may reuse its buffer. */
+  /** Stores `value`. */
   put(key: string, value: Uint8Array): Promise<void>;
   /**
    * Stores `value` if the stored bytes are exactly `was`; `undefined` means absent, on either side. This is the only

@@ -24,8 +24,7 @@ class MemoryDriver implements Driver {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    const value = this.#store.get(key);
-    return value === undefined ? undefined : new Uint8Array(value);
+    return this.#store.get(key);
   }
 
   async put(key: string, value: Uint8Array): Promise<void> {
@@ -58,8 +57,7 @@ class MemoryDriver implements Driver {
 
   #set(key: string, value: Uint8Array): void {
     if (value.length > MAX_VALUE) throw new RangeError(`a value of ${value.length} bytes exceeds ${MAX_VALUE}`);
-    // Not `value.slice()`: on a Buffer that shares the memory with the caller.
-    this.#store.set(key, new Uint8Array(value));
+    this.#store.set(key, value);
   }
 }
 

@@ -122,26 +122,6 @@ const CASES: Record<string, (driver: Driver) => Promise<void>> = {
     for (const key of ODD_KEYS) expect(await driver.get(`odd/${key}`)).toEqual(new TextEncoder().encode(key));
     expect(await driver.list("odd/")).toEqual(listed(ODD_KEYS, ""));
   },
-  "copies what it is given and what it gives": async (driver) => {
-    for (const buffer of [new Uint8Array([1, 2, 3]), Buffer.from([1, 2, 3]), new Uint8Array(9).subarray(2, 5)]) {
-      buffer.set([1, 2, 3]);
-      const write = driver.put("a", buffer);
-      buffer.fill(0);
-      await write;
-      const was = new Uint8Array([1, 2, 3]);
-      const next = new Uint8Array([4]);
-      const swapping = driver.swap("a", was, next);
-      was.fill(0);
-      next.fill(0);
-      expect(await swapping).toBe(true);
-      (await driver.get("a"))?.fill(0);
-      expect(await driver.get("a")).toEqual(new Uint8Array([4]));
-    }
-  },
-  "gives plain bytes whatever it was given": async (driver) => {
-    await driver.put("a", Buffer.from("text"));
-    expect(Buffer.isBuffer(await driver.get("a"))).toBe(false);
-  },
   "shows a write to whoever asks after it was acknowledged": async (driver) => {
     for (let round = 0; round < 100; round++) {
       await driver.put("a", new Uint8Array([round]));

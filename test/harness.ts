@@ -91,11 +91,7 @@ export function wrapDriver(
     maxValue: driver.maxValue,
     exclusive: driver.exclusive,
     get: (key) => around("get", key, () => driver.get(key)),
-    put(key, value) {
-      // The contract: the bytes are copied before this returns.
-      const copy = new Uint8Array(value);
-      return around("put", key, () => driver.put(key, copy));
-    },
+    put: (key, value) => around("put", key, () => driver.put(key, value)),
     swap: (key, was, value) => around("swap", key, () => driver.swap(key, was, value)),
     delete: (key) => around("delete", key, () => driver.delete(key)),
     list: (prefix, page) => around("list", prefix, () => driver.list(prefix, page)),

@@ -1,5 +1,6 @@
 /** PGP keys of every kind that gpg makes, and those that must be refused. gpg decrypts what is encrypted here. */
 import { beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { decrypt, generateKey, readMessage } from "openpgp";
 import { encryptTo, parseRecipient } from "../core/seal/pgp.ts";
 import { rejection } from "./harness.ts";
@@ -192,4 +193,18 @@ test.each([
   const binaryMessage = await encryptTo(recipient, PLAINTEXT, NOW);
   const { data } = await decrypt({ message: await readMessage({ binaryMessage }), decryptionKeys: privateKey });
   expect(data).toBe(PLAINTEXT);
+});
+
+test("the PGP library is loaded when the first key comes in, and not with the server", async () => {
+  const script = `
+    await import("./core/coffer.ts");
+    await import("./plugins/index.ts");
+    const { parseRecipient } = await import("./core/seal/pgp.ts");
+    const loaded = () => Object.keys(require.cache).some((path) => path.includes("openpgp"));
+    const before = loaded();
+    await parseRecipient("eA==", 0).catch(() => undefined);
+    console.log(before, loaded());
+  `;
+  const child = Bun.spawn([process.execPath, "-e", script], { cwd: join(import.meta.dir, ".."), stdout: "pipe" });
+  expect(await child.stdout.text()).toBe("false true\n");
 });

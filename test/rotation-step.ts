@@ -29,9 +29,9 @@ export function checkStep(
     if (term !== after.keys.at(-1)?.term) throw new Error(`encryptions were reserved under the former term ${term}`);
     if (bound !== undefined && encryptions > bound) throw new Error(`${encryptions} reserved, the bound is ${bound}`);
   }
-  if (settingsOf(before) === settingsOf(after)) return;
-  const explains = ({ change }: Sent) => settingsOf(changed(before, change)) === settingsOf(after);
-  if (![...sent].some(explains)) throw new Error(`nobody asked for ${settingsOf(after)}`);
+  if (settingsAfter(before, {}) === settingsAfter(after, {})) return;
+  const explains = ({ change }: Sent) => settingsAfter(before, change) === settingsAfter(after, {});
+  if (![...sent].some(explains)) throw new Error(`nobody asked for ${settingsAfter(after, {})}`);
   markStored(after, sent);
   const reached = after.keys.at(-1)?.encryptions ?? 0;
   if (bound !== undefined && reached >= bound) throw new Error(`${bound} was set, ${reached} are reached, no rotation`);
@@ -39,7 +39,7 @@ export function checkStep(
 
 /** Notes which of `sent` ask for nothing else than what `keyring` has. */
 export function markStored(keyring: VaultKeyring, sent: Iterable<Sent>): void {
-  for (const one of sent) one.stored ||= settingsOf(changed(keyring, one.change)) === settingsOf(keyring);
+  for (const one of sent) one.stored ||= settingsAfter(keyring, one.change) === settingsAfter(keyring, {});
 }
 
 function checkTerms(before: VaultKeyring, after: VaultKeyring): void {
@@ -56,14 +56,13 @@ function checkTerms(before: VaultKeyring, after: VaultKeyring): void {
 
 type Settings = Pick<VaultKeyring, "disabled" | "maxOperations" | "interval">;
 
-function changed(settings: Settings, { max_operations, interval, enabled }: Change): Settings {
-  return {
-    disabled: enabled === undefined ? settings.disabled : !enabled,
-    maxOperations: max_operations ?? settings.maxOperations,
-    interval: interval === undefined ? settings.interval : interval * 1e9,
-  };
-}
+const NONE: Settings = { disabled: false, maxOperations: 0, interval: 0 };
 
-function settingsOf({ disabled, maxOperations, interval }: Settings): string {
-  return JSON.stringify({ disabled, maxOperations, interval });
+/** The settings that `change` makes of those of `keyring`, as a text to compare. */
+export function settingsAfter(keyring: Settings = NONE, { max_operations, interval, enabled }: Change): string {
+  return JSON.stringify({
+    disabled: enabled === undefined ? keyring.disabled : !enabled,
+    maxOperations: max_operations ?? keyring.maxOperations,
+    interval: interval === undefined ? keyring.interval : interval * 1e9,
+  });
 }

@@ -71,6 +71,7 @@ export const ACCEPTED: readonly Accepted[] = [
     "config after unseal",
   ]),
   ...accept("errors", POLICIES, [
+    "unknown fields",
     "policy child",
     "child",
     "child denied",
