@@ -13,6 +13,9 @@ const TOOLS: Readonly<Record<string, string>> = {
   script: "bsdutils",
 };
 
+/** For tests that say nothing else; properties and real processes take their time on a busy machine. */
+const TIMEOUT_MS = "60000";
+
 const bun = process.execPath;
 
 bringTools();
@@ -45,7 +48,7 @@ function run(command: string, args: readonly string[]): void {
 
 /** Runs the tests, shows their output as it comes, and returns the exit code. */
 async function test(args: readonly string[]): Promise<number> {
-  const runner = spawn(bun, ["test", ...args], { stdio: ["ignore", "inherit", "pipe"] });
+  const runner = spawn(bun, ["test", "--timeout", TIMEOUT_MS, ...args], { stdio: ["ignore", "inherit", "pipe"] });
   let output = "";
   for await (const chunk of runner.stderr) {
     const text = String(chunk);

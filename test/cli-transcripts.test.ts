@@ -1,4 +1,4 @@
-/** Replays test/cli/*.txt with the built executable (dist/coffer, or COFFER_BIN), against a server that it runs itself. */
+/** Replays test/cli/*.txt with the built executable (dist/coffer, or COFFER_EXECUTABLE), against a server that it runs itself. */
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { coffer } from "./cli/spawn.ts";
 import { check, fill, parseCommand, parseTranscript } from "./cli/transcript.ts";
 
-const BINARY = resolve(process.env["COFFER_BIN"] || join(import.meta.dir, "../dist/coffer"));
+const BINARY = resolve(process.env["COFFER_EXECUTABLE"] || join(import.meta.dir, "../dist/coffer"));
 const FOLDER = join(import.meta.dir, "cli");
 
 interface Running extends AsyncDisposable {
