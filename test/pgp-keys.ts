@@ -6,10 +6,12 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { newFolder } from "./executable.ts";
 
-/** All keys are made at this time, which lies before the tests' own clock and before the machine's. */
-const MADE_AT = "20250601T000000";
+/** When keys are made: before the tests' own clock and before the machine's. For gpg time stands still then (`!`). */
+const MADE_AT = "20250601T000000!";
+/** When something is done to them afterwards. */
+const LATER = "20250602T000000!";
 /** So long before that an expiry of a day has passed. */
-const LONG_AGO = "20240101T000000";
+const LONG_AGO = "20240101T000000!";
 
 export interface PgpKey {
   /** Lower-case hex. */
@@ -34,7 +36,7 @@ const ENCRYPTS = "Subkey-Usage: encrypt";
 const ED25519 = ["Key-Type: EDDSA", "Key-Curve: ed25519", SIGNS];
 const CV25519 = ["Subkey-Type: ECDH", "Subkey-Curve: cv25519", ENCRYPTS];
 const addCv25519: Recipe["after"] = (gpg, fingerprint) =>
-  gpg.run(["--faked-system-time", MADE_AT, "--quick-add-key", fingerprint, "cv25519", "encr", "never"]);
+  gpg.run(["--faked-system-time", LATER, "--quick-add-key", fingerprint, "cv25519", "encr", "never"]);
 
 function rsa(bits: number, subkeyBits = bits): Recipe {
   const subkey = ["Subkey-Type: RSA", `Subkey-Length: ${subkeyBits}`, ENCRYPTS];
@@ -63,7 +65,7 @@ const RECIPES = {
   "several names": {
     parameters: [...ED25519, ...CV25519],
     after: (gpg, fingerprint) =>
-      gpg.run(["--faked-system-time", MADE_AT, "--quick-add-uid", fingerprint, "Ünï Cödé 鍵 <u@example.org>"]),
+      gpg.run(["--faked-system-time", LATER, "--quick-add-uid", fingerprint, "Ünï Cödé 鍵 <u@example.org>"]),
   },
   "SHA-1 self-signature": { ...rsa(2048), options: ["--cert-digest-algo", "SHA1"] },
   "SHA-1 self-signature on ed25519": { parameters: [...ED25519, ...CV25519], options: ["--cert-digest-algo", "SHA1"] },
@@ -80,7 +82,7 @@ const RECIPES = {
     at: LONG_AGO,
     async after(gpg, fingerprint) {
       await gpg.run(["--faked-system-time", LONG_AGO, "--quick-add-key", fingerprint, "cv25519", "encr", "never"]);
-      await gpg.run(["--faked-system-time", MADE_AT, "--quick-add-key", fingerprint, "cv25519", "encr", "1d"]);
+      await gpg.run(["--faked-system-time", LATER, "--quick-add-key", fingerprint, "cv25519", "encr", "1d"]);
     },
   },
   "revoked subkey and a valid one": {
@@ -109,7 +111,7 @@ const RECIPES = {
   "ElGamal subkey": { parameters: [...ED25519, "Subkey-Type: ELG-E", "Subkey-Length: 2048", ENCRYPTS] },
   rsa1024: rsa(1024),
   "rsa1024 subkey": rsa(2048, 1024),
-  "made in 2035": { parameters: [...ED25519, ...CV25519], at: "20350101T000000" },
+  "made in 2035": { parameters: [...ED25519, ...CV25519], at: "20350101T000000!" },
 } as const satisfies Readonly<Record<string, Recipe>>;
 
 export type KeyKind = keyof typeof RECIPES;
@@ -223,8 +225,5 @@ async function revoke(gpg: Gpg): Promise<void> {
 
 async function revokeSubkey(gpg: Gpg, fingerprint: string): Promise<void> {
   const answers = "key 1\nrevkey\ny\n0\n\ny\nsave\n";
-  await gpg.run(
-    ["--faked-system-time", MADE_AT, "--command-fd", "0", "--no-batch", "--edit-key", fingerprint],
-    answers,
-  );
+  await gpg.run(["--faked-system-time", LATER, "--command-fd", "0", "--no-batch", "--edit-key", fingerprint], answers);
 }
