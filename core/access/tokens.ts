@@ -104,11 +104,14 @@ export class Tokens implements TokenNeeds {
     const stored = this.#newToken(parent, "auth/token/create", settings);
     if ((await this.#barrier.stored(IDS + id)) !== undefined) throw duplicate();
     if (parent !== "") await this.#barrier.put(`${PARENTS}${parent}/${id}`, new Uint8Array());
-    if (!(await this.#entries.swap(IDS + id, undefined, encodeToken(stored)))) throw duplicate();
+    const swapped = this.#entries.swap(IDS + id, undefined, encodeToken(stored));
+    // Also when it cannot be told whether the child was written: it must not live on without its parent.
+    await swapped.catch(() => undefined);
     if (parent !== "" && (await this.#isGone(parent, caller.accessor))) {
       await this.#revoke(id, ({ accessor }) => accessor === stored.accessor);
       throw new ApiError("permission-denied");
     }
+    if (!(await swapped)) throw duplicate();
     return { token, info: infoOf(stored) };
   }
 
