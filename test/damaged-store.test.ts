@@ -260,7 +260,7 @@ describe.skipIf(!canMount)(`a disk${reason}`, () => {
     const filler = join(disk?.path ?? "", "filler");
     writeFileSync(filler, new Uint8Array(1024 * 1024));
     const args = ["--storage", `file:${folder}`];
-    const server = await startServer({ args });
+    await using server = await startServer({ args });
     const made = await server.initAndUnseal();
     const { token } = made;
     await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });

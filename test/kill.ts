@@ -7,6 +7,11 @@ import type { Server } from "./executable.ts";
 /** How often a test kills. */
 export const KILLS = process.env["SLOW"] === "1" ? 1000 : 100;
 
+/** Ends whichever server `current` gives then, at the end of a test that starts many: also of one that failed. */
+export function atTheEnd(current: () => Server): AsyncDisposable {
+  return { [Symbol.asyncDispose]: () => current().kill() };
+}
+
 /** Ends `server` by `kill -9` within `milliseconds`; resolves when it is gone. */
 export async function killWithin(server: Server, milliseconds: number, random: () => number): Promise<void> {
   await Bun.sleep(random() * milliseconds);

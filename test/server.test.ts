@@ -38,7 +38,7 @@ describe("a stop", () => {
     async (signal) => {
       const folder = join(newFolder(), "store");
       const args = ["--storage", `file:${folder}`];
-      const server = await startServer({ args });
+      await using server = await startServer({ args });
       const { token, keys } = await server.initAndUnseal();
       await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
       const before = await encryptions(server, token);
@@ -87,7 +87,7 @@ describe("a stop", () => {
   );
 
   test("lets a slow client read its answer to the end", async () => {
-    const server = await startServer({ args: ["--storage", "memory:"] });
+    await using server = await startServer({ args: ["--storage", "memory:"] });
     const { token } = await server.initAndUnseal();
     await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
     // An answer of 6 MB is more than the buffers of the system hold.
@@ -111,7 +111,7 @@ describe("a stop", () => {
   });
 
   test("right after the start ends in order, too, and does not wait for connections that are kept open without use", async () => {
-    const server = await startServer({ args: ["--storage", "memory:"] });
+    await using server = await startServer({ args: ["--storage", "memory:"] });
     const idle = connect(server.port, "127.0.0.1");
     await new Promise((resolve) => idle.once("connect", resolve));
     idle.on("error", () => undefined);

@@ -4,7 +4,7 @@ import { TOKEN_SALT_PATH, Tokens } from "../core/access/tokens.ts";
 import { Barrier } from "../core/barrier/barrier.ts";
 import type { Caller, TokenSettings } from "../core/needs.ts";
 import type { Driver } from "../storage/driver.ts";
-import { barrierStore } from "./barrier-store.ts";
+import { barrierStore, type Fate, gate } from "./barrier-store.ts";
 import { forEveryCrash } from "./crash.ts";
 import { memoryOver, rejection, runs, wrapDriver } from "./harness.ts";
 
@@ -232,6 +232,42 @@ describe("creating while revoking", () => {
       await fc.assert(property, { numRuns: runs(150) });
     }, 60_000);
   }
+
+  test("a chosen id that is taken again while its former token goes is found when its parent is revoked", async () => {
+    const { store, open, root } = await tokenStore();
+    const gated = gate(memoryOver(store));
+    const { tokens } = await open(gated.driver);
+    await tokens.create(await callerOf(tokens, root), made("A"));
+    await tokens.create(await callerOf(tokens, "A"), made("X"));
+    const caller = await callerOf(tokens, "X");
+    gated.hold = (operation, key) => operation === "delete" && key.startsWith("sys/token/parent/");
+    const revoked = tokens.revokeSelf(caller);
+    await gated.waiting();
+    await tokens.create(await callerOf(tokens, "A"), made("X")).catch(() => undefined);
+    gated.open();
+    await revoked;
+    await tokens.create(await callerOf(tokens, "A"), made("X")).catch(() => undefined);
+    expect(await alive(tokens, ["X"])).toEqual([true]);
+    await tokens.revokeSelf(await callerOf(tokens, "A"));
+    expect(await alive(tokens, ["X"])).toEqual([false]);
+  });
+
+  test("a child of which it is not known whether it was written does not outlive its parent", async () => {
+    const { store, open, root } = await tokenStore();
+    const gated = gate(memoryOver(store));
+    const { tokens } = await open(gated.driver);
+    await tokens.create(await callerOf(tokens, root), made("A"));
+    gated.hold = (operation, key) => operation === "swap" && key.startsWith("sys/token/id/");
+    const created = tokens.create(await callerOf(tokens, "A"), made("X"));
+    await gated.waiting();
+    gated.hold = () => false;
+    await tokens.revokeSelf(await callerOf(tokens, "A"));
+    const fates: Fate[] = ["unknown, written"];
+    gated.fate = () => fates.pop() ?? "done";
+    gated.open();
+    await rejection(created);
+    expect(await alive(tokens, ["A", "X"])).toEqual([false, false]);
+  });
 
   test("in-flight callers cannot bring a dead token back as its own child", async () => {
     const { open, root } = await tokenStore();

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { newFolder, type Server, startServer } from "./executable.ts";
-import { announceSeed, encryptions, KILLS, killWithin, sealedEntries } from "./kill.ts";
+import { announceSeed, atTheEnd, encryptions, KILLS, killWithin, sealedEntries } from "./kill.ts";
 
 const ROUNDS = KILLS / 4;
 
@@ -97,6 +97,7 @@ test(
     const folder = join(newFolder(), "store");
     const args = ["--storage", `file:${folder}`, "--log-level", "error"];
     let server = await startServer({ args });
+    await using _ = atTheEnd(() => server);
     const { token, keys } = await server.initAndUnseal();
     let done = 0;
 

@@ -5,7 +5,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { newFolder, type Server, startServer } from "./executable.ts";
-import { announceSeed, encryptions, KILLS, killWithin, sealedEntries } from "./kill.ts";
+import { announceSeed, atTheEnd, encryptions, KILLS, killWithin, sealedEntries } from "./kill.ts";
 
 const CLIENTS = 8;
 
@@ -62,6 +62,7 @@ test(
     const ledger = new Ledger();
 
     let server = await startServer({ args });
+    await using _ = atTheEnd(() => server);
     const { token, keys } = await server.initAndUnseal();
     await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
     await server.kill();

@@ -6,7 +6,8 @@
  */
 import type { Barrier } from "../barrier/barrier.ts";
 import { deleteBelow, openView } from "../barrier/view.ts";
-import { invalid } from "../errors.ts";
+import { Gate } from "../barrier/gate.ts";
+import { ApiError, invalid } from "../errors.ts";
 import { Router } from "../http/router.ts";
 import { SYSTEM_LEASE_TTL } from "../lease.ts";
 import type { Mount, MountNeeds, MountSettings, NewMount } from "../needs.ts";
@@ -21,6 +22,8 @@ export interface LiveMount {
   /** Follows the table: a tuned TTL counts from the next request on. */
   entry: MountEntry;
   readonly router: Router<Route>;
+  /** Every request passes it, so that nothing is written any more when the mount's data is deleted. */
+  readonly gate: Gate;
 }
 
 export class Mounts implements MountNeeds {
@@ -127,7 +130,9 @@ export class Mounts implements MountNeeds {
   }
 
   async #remove({ uuid }: MountEntry): Promise<void> {
+    const live = this.#live.get(uuid);
     this.#live.delete(uuid);
+    await live?.gate.close();
     await deleteBelow(this.#barrier, `logical/${uuid}/`);
     await this.#table.change((table) => [...table.values()].filter((entry) => entry.uuid !== uuid));
   }
@@ -139,7 +144,8 @@ export class Mounts implements MountNeeds {
   }
 
   #bring(entry: MountEntry, engine: Engine): LiveMount {
-    const mount: LiveMount = { entry, router: new Router<Route>() };
+    const gate = new Gate(() => new ApiError("no-route", `the mount at ${entry.path} was removed`));
+    const mount: LiveMount = { entry, router: new Router<Route>(), gate };
     const routes = engine.mount({
       view: openView(this.#barrier, `logical/${entry.uuid}/`),
       defaultLeaseTtl: () => secondsOf(mount.entry).defaultLeaseTtl || SYSTEM_LEASE_TTL,

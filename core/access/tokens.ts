@@ -66,6 +66,7 @@ export class Tokens implements TokenNeeds {
     if (salt === undefined) throw new ApiError("damaged", `${TOKEN_SALT_PATH} is missing`);
     const tokens = new Tokens(barrier, clock, salt);
     for (const id of await barrier.list(REVOKING)) await tokens.#finishRevoking(id);
+    for (const folder of await barrier.list(PARENTS)) await tokens.#revokeOrphans(folder.slice(0, -1));
     return tokens;
   }
 
@@ -104,11 +105,14 @@ export class Tokens implements TokenNeeds {
     const stored = this.#newToken(parent, "auth/token/create", settings);
     if ((await this.#barrier.stored(IDS + id)) !== undefined) throw duplicate();
     if (parent !== "") await this.#barrier.put(`${PARENTS}${parent}/${id}`, new Uint8Array());
-    if (!(await this.#entries.swap(IDS + id, undefined, encodeToken(stored)))) throw duplicate();
+    const swapped = this.#entries.swap(IDS + id, undefined, encodeToken(stored));
+    // Also when it cannot be told whether the child was written: it must not live on without its parent.
+    await swapped.catch(() => undefined);
     if (parent !== "" && (await this.#isGone(parent, caller.accessor))) {
       await this.#revoke(id, ({ accessor }) => accessor === stored.accessor);
       throw new ApiError("permission-denied");
     }
+    if (!(await swapped)) throw duplicate();
     return { token, info: infoOf(stored) };
   }
 
@@ -123,6 +127,16 @@ export class Tokens implements TokenNeeds {
     const id = this.#idOf(this.#tokenOf(caller));
     await this.#barrier.put(REVOKING + id, utf8(caller.accessor));
     await this.#finishRevoking(id);
+  }
+
+  /** A child that was written just when a crash cut off the look at its parent must not outlive that parent. */
+  async #revokeOrphans(parent: string): Promise<void> {
+    const entry = await this.#entries.read(IDS + parent);
+    if (entry !== undefined && !entry.value.revoked) return;
+    for (const child of await this.#barrier.list(`${PARENTS}${parent}/`)) {
+      await this.#revoke(child, (token) => token.parent === parent);
+      await this.#barrier.delete(`${PARENTS}${parent}/${child}`);
+    }
   }
 
   /** Does what the marker of `id` says, and removes the marker. */

@@ -37,7 +37,7 @@ export class Barrier {
   readonly #keyring: KeyringStore;
   readonly #meter: Meter;
   /** Every write enters it; {@link close} waits for them. */
-  readonly #gate = new Gate();
+  readonly #gate = new Gate(() => new ApiError("sealed"));
   #closing: Promise<void> | undefined;
 
   private constructor(keyring: KeyringStore, { driver, clock, minOperations = MIN_OPERATIONS }: BarrierOptions) {
@@ -76,7 +76,7 @@ export class Barrier {
   }
 
   /** The stored bytes at `path`, unopened: enough to tell whether what was read before is still there. */
-  stored(path: string): Promise<Uint8Array | undefined> {
+  async stored(path: string): Promise<Uint8Array | undefined> {
     this.#check(path);
     return this.#driver.get(path);
   }
@@ -120,7 +120,7 @@ export class Barrier {
   }
 
   /** The direct children of the folder `prefix` (empty or ending in "/"), in byte order; folders end in "/". */
-  list(prefix: string, page?: Page): Promise<string[]> {
+  async list(prefix: string, page?: Page): Promise<string[]> {
     this.#gate.check();
     return this.#driver.list(prefix, page);
   }

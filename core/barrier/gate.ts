@@ -2,17 +2,23 @@ import { Unknown } from "../../storage/driver.ts";
 import { ApiError } from "../errors.ts";
 
 /**
- * Lets work through while the barrier is open, and tells when the last of it is done. Once closed it lets nothing
- * through, ever again.
+ * Lets work through while something (the barrier, a mount) is open, and tells when the last of it is done. Once closed it
+ * lets nothing through, ever again.
  */
 export class Gate {
+  readonly #refuse: () => ApiError;
   #closed = false;
   #within = 0;
   #onEmpty: (() => void) | undefined;
 
-  /** Throws ApiError `sealed` once the gate is closed. */
+  /** `refuse` makes the error for who comes too late. */
+  constructor(refuse: () => ApiError) {
+    this.#refuse = refuse;
+  }
+
+  /** Throws once the gate is closed. */
   check(): void {
-    if (this.#closed) throw new ApiError("sealed");
+    if (this.#closed) throw this.#refuse();
   }
 
   enter(): void {

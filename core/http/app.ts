@@ -19,6 +19,7 @@
 import { Hono } from "hono";
 import type { Mounts } from "../access/mounts.ts";
 import type { Tokens } from "../access/tokens.ts";
+import type { Gate } from "../barrier/gate.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -70,6 +71,8 @@ interface Target {
   readonly match: Match<Route> | undefined;
   /** False when no mount, and no system plugin, answers for this path. */
   readonly mounted: boolean;
+  /** Of the mount that answers. */
+  readonly gate?: Gate | undefined;
 }
 
 /** The app: a `fetch` function that every runtime can serve. */
@@ -135,7 +138,8 @@ async function answer(server: Server, request: Request, trace: Trace): Promise<R
   if (route === undefined) throw missing(target);
 
   const body = route.body === undefined ? undefined : validate(route.body, fields);
-  const reply = await route.handle({ params: target.match?.params ?? {}, body, caller });
+  const call = { params: target.match?.params ?? {}, body, caller };
+  const reply = await (target.gate?.run(async () => route.handle(call)) ?? route.handle(call));
   return respond(withWarnings(reply, route, fields), route.form, trace.id);
 }
 
@@ -163,6 +167,7 @@ async function find(
     query,
     match: found?.mount.router.match(found.rest),
     mounted: found !== undefined,
+    gate: found?.mount.gate,
   };
 }
 

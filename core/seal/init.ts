@@ -13,7 +13,7 @@ import { createKeyring, KEYRING_PATH, sealKeyring } from "../barrier/keyring.ts"
 import { newCluster, CLUSTER_PATH } from "../cluster.ts";
 import type { Clock } from "../clock.ts";
 import { KEY_BYTES, randomBytes } from "../crypto.ts";
-import { toBase64, toHex } from "../encoding.ts";
+import { sameBytes, toBase64, toHex } from "../encoding.ts";
 import { ApiError, invalid } from "../errors.ts";
 import type { Initialised, InitSettings } from "../needs.ts";
 import { encryptTo, parseRecipient, type Recipient } from "./pgp.ts";
@@ -37,7 +37,7 @@ export async function initialise(driver: Driver, clock: Clock, settings: InitSet
   const claim = await claimStore(driver, clock);
   const kek = randomBytes(KEY_BYTES);
   try {
-    const before = await entriesThere(driver);
+    const before = await entriesThere(driver, claim);
     const shares = await split(kek, settings.shares, settings.threshold);
     const holders = recipients.shares.map(({ fingerprint }) => fingerprint);
     const register = createRegister(kek, shares, settings.threshold, holders, clock.now());
@@ -138,10 +138,16 @@ async function release(driver: Driver, { id, stored }: Claim): Promise<void> {
   await driver.swap(SEAL_CONFIG_PATH, stored, encodeClaim({ id, at: 0 })).catch(() => undefined);
 }
 
-/** What an init that died may have left, as it is stored now. */
-async function entriesThere(driver: Driver): Promise<ReadonlyMap<string, Uint8Array | undefined>> {
+/**
+ * What an init that died may have left, as it is stored while the claim stands. That is looked at last: what an init
+ * that took the claim over has written must not pass for something left behind, and be written over.
+ */
+async function entriesThere(driver: Driver, claim: Claim): Promise<ReadonlyMap<string, Uint8Array | undefined>> {
   const paths = [KEYRING_PATH, ROOT_KEYS_PATH, ...FIRST_ENTRIES];
-  return new Map(await Promise.all(paths.map(async (path) => [path, await driver.get(path)] as const)));
+  const there = new Map(await Promise.all(paths.map(async (path) => [path, await driver.get(path)] as const)));
+  const claimed = await driver.get(SEAL_CONFIG_PATH);
+  if (claimed === undefined || !sameBytes(claimed, claim.stored)) throw lost();
+  return there;
 }
 
 /** Writes all that an unseal needs, and returns the root token. */
