@@ -6,6 +6,7 @@
  */
 import type { Driver } from "../../storage/driver.ts";
 import { Barrier } from "../barrier/barrier.ts";
+import { KEYRING_PATH } from "../barrier/keyring.ts";
 import type { Clock } from "../clock.ts";
 import { AuthenticationFailed, equal, KEY_BYTES, randomBytes } from "../crypto.ts";
 import { uuidOf } from "../encoding.ts";
@@ -58,8 +59,13 @@ export class Seal<Opened> {
 
   /** How the store is sealed; undefined when it is not initialised. Throws ApiError `damaged` when it cannot be told. */
   async config(): Promise<SealConfig | undefined> {
-    const stored = await this.#options.driver.get(SEAL_CONFIG_PATH);
-    if (stored === undefined) return undefined;
+    const { driver } = this.#options;
+    const stored = await driver.get(SEAL_CONFIG_PATH);
+    if (stored === undefined) {
+      // A store that lost the entry is not a new one.
+      if ((await driver.get(KEYRING_PATH)) === undefined) return undefined;
+      throw new ApiError("damaged", `${SEAL_CONFIG_PATH} is missing, but ${KEYRING_PATH} is there`);
+    }
     const config = parseSealConfig(stored);
     return config.kind === "config" ? config : undefined;
   }
