@@ -101,14 +101,14 @@ async function phase(server: Server, token: string): Promise<Latencies> {
 }
 
 async function whileRotating<T>(server: Server, token: string, act: () => Promise<T>): Promise<T> {
-  let isOver = false;
+  const over = new AbortController();
   const rotate = async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await succeed(server, token, "POST", "sys/rotate");
       await Bun.sleep(ROTATE_EVERY_MS);
     }
   };
-  const [result] = await Promise.all([act().finally(() => (isOver = true)), rotate()]);
+  const [result] = await Promise.all([act().finally(() => over.abort()), rotate()]);
   return result;
 }
 

@@ -1,22 +1,15 @@
 /**
  * Two servers over one store that rotate, configure and write at once. Every operation on the keyring and every write may
- * be held up before and after it is done, fail without being known to, or be the last one of a server that dies. Every
- * keyring that is stored is compared with the one before, every sealed entry is counted.
+ * be held up before and after it is done, fail without being known to, or be the last one of a server that dies.
  */
 import type * as fc from "fast-check";
-import { KEYRING_PATH, MAX_OPERATIONS } from "../core/barrier/keyring.ts";
-import { FRESH_MS } from "../core/barrier/meter.ts";
-import { ROOT_KEYS_PATH } from "../core/seal/root-keys.ts";
-import { SEAL_CONFIG_PATH } from "../core/seal/seal-config.ts";
+import { KEYRING_PATH } from "../core/barrier/keyring.ts";
 import { type Driver, Unknown } from "../storage/driver.ts";
 import type { Fate } from "./barrier-store.ts";
-import { type Answer, memoryOver, startCoffer, testClock, type TestServer, type Unsealed } from "./harness.ts";
+import { type Answer, memoryOver, startCoffer, type TestServer, type Unsealed } from "./harness.ts";
 import { type Command, MIN_OPERATIONS, NODES } from "./rotation-commands.ts";
-import { storedKeyring } from "./stored-keyring.ts";
-import { type Change, checkStep, markStored, type Sent } from "./rotation-step.ts";
-import { openFrame, splitFrame, type VaultKeyring } from "./vault-format.ts";
-
-const RAW = new Set([KEYRING_PATH, SEAL_CONFIG_PATH, ROOT_KEYS_PATH]);
+import { type Change, markStored, type Sent } from "./rotation-step.ts";
+import { RotationWatch } from "./rotation-watch.ts";
 
 interface Node {
   /** Undefined until it is first used. */
@@ -33,38 +26,32 @@ interface Node {
 }
 
 export class RotationModel {
-  readonly store = new Map<string, Uint8Array>();
-  readonly clock = testClock();
-  /** Term → entries that were sealed under it, by any server, dead ones included. */
-  readonly sealed = new Map<number, number>();
-  /** Term → when it was replaced, by the monotonic clock. */
-  readonly #replaced = new Map<number, number>();
   readonly #scheduler: fc.Scheduler;
-  readonly #maxValue: number;
+  readonly #watch: RotationWatch;
   readonly #nodes: Node[];
   readonly #running: Promise<unknown>[] = [];
-  /** Changes of the settings that may still be stored. */
-  readonly #sent = new Set<Sent>();
   /** Path → value of the writes that were acknowledged. */
   readonly #acknowledged = new Map<string, string>();
   #next: Fate = "done";
   #names = 0;
   #known: Unsealed = { token: "", keys: [] };
-  /** How often each thing happened, so that a test can tell that it was tried at all. */
-  readonly happened = { rotated: 0, terms: 0, configured: 0, unknown: 0, died: 0, halfFull: 0, full: 0 };
+  readonly #happened = { rotated: 0, configured: 0, unknown: 0, died: 0, full: 0 };
 
   private constructor(scheduler: fc.Scheduler, maxValue: number) {
     this.#scheduler = scheduler;
-    this.#maxValue = maxValue;
+    this.#watch = new RotationWatch(maxValue);
     this.#nodes = Array.from({ length: NODES }, () => this.#newNode());
   }
 
   /** `maxValue`: of the driver, in bytes. `rotations`: how many there have been before. */
   static async open(scheduler: fc.Scheduler, maxValue: number, rotations: number): Promise<RotationModel> {
     const model = new RotationModel(scheduler, maxValue);
-    const driver = model.#counting(memoryOver(model.store, false), () => undefined);
-    await using server = await startCoffer({ driver, clock: model.clock, minOperations: MIN_OPERATIONS });
+    const watch = model.#watch;
+    const driver = watch.counting(memoryOver(watch.store, false), { isAlive: true, leastTerm: 0 });
+    Object.assign(driver, { maxValue });
+    await using server = await startCoffer({ driver, clock: watch.clock, minOperations: MIN_OPERATIONS });
     model.#known = await server.initAndUnseal(1, 1);
+    watch.share = model.#known.keys[0] ?? "";
     await server.call("POST", "sys/mounts/kv", { token: model.#known.token, body: { type: "kv" } });
     const ask = { token: model.#known.token };
     for (let i = 0; i < rotations; i += 1) await server.call("POST", "sys/rotate", ask);
@@ -72,10 +59,15 @@ export class RotationModel {
     return model;
   }
 
+  /** How often each thing happened, so that a test can tell that it was tried at all. */
+  get happened(): Readonly<Record<string, number>> {
+    return { ...this.#happened, ...this.#watch.stored };
+  }
+
   async run(command: Command): Promise<void> {
     switch (command.act) {
       case "advance":
-        this.clock.advance(command.ms);
+        this.#watch.clock.advance(command.ms);
         break;
       case "fate":
         this.#next = command.fate;
@@ -104,7 +96,7 @@ export class RotationModel {
     }
     // The pipeline of a request takes some turns until it reaches the storage.
     for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-    this.check();
+    this.#watch.check();
   }
 
   /** Waits for all that was begun, seals every server, and reads everything with a new one. */
@@ -112,8 +104,8 @@ export class RotationModel {
     await this.#end();
     for (let index = 0; index < NODES; index += 1) this.#stop(index);
     await this.#end();
-    this.check();
-    await using fresh = await startCoffer({ driver: memoryOver(this.store, false), clock: this.clock });
+    this.#watch.check();
+    await using fresh = await startCoffer({ driver: memoryOver(this.#watch.store, false), clock: this.#watch.clock });
     await fresh.unseal(this.#known.keys);
     for (const [path, value] of this.#acknowledged) {
       const { status, body } = await fresh.call("GET", path, { token: this.#known.token });
@@ -130,30 +122,6 @@ export class RotationModel {
     if (!isOver) throw new Error("something never ended");
   }
 
-  /** What holds at every moment. */
-  check(): void {
-    const { keys } = this.keyring();
-    for (const { term, encryptions } of keys) {
-      const done = this.sealed.get(term) ?? 0;
-      if (encryptions < done) throw new Error(`term ${term}: ${done} sealed, ${encryptions} stored`);
-    }
-    const byTerm = new Map(keys.map(({ term, value }) => [term, value]));
-    for (const [path, frame] of this.store) {
-      if (RAW.has(path)) continue;
-      const key = byTerm.get(splitFrame(frame).term);
-      if (key === undefined) throw new Error(`no key for ${path}`);
-      openFrame(key, path, frame);
-    }
-  }
-
-  keyring(): VaultKeyring {
-    return this.#read(undefined);
-  }
-
-  #read(frame: Uint8Array | undefined): VaultKeyring {
-    return storedKeyring(this.store, this.#known.keys[0] ?? "", frame);
-  }
-
   #at(index: number): Node {
     const node = this.#nodes[index];
     if (node === undefined) throw new Error("no such server");
@@ -163,51 +131,27 @@ export class RotationModel {
   #newNode(): Node {
     const node: Node = {
       server: undefined,
-      driver: memoryOver(this.store, false),
+      driver: this.#watch.driver(),
       operations: Number.POSITIVE_INFINITY,
       lastIsDone: false,
       died: Promise.withResolvers(),
       ownTerm: 0,
       leastTerm: 0,
     };
-    node.driver = this.#counting(this.#disturbed(node), () => node);
+    const writer = {
+      get isAlive() {
+        return node.operations > 0;
+      },
+      get leastTerm() {
+        return node.leastTerm;
+      },
+    };
+    node.driver = this.#watch.counting(this.#disturbed(node), writer);
     return node;
   }
 
-  /** Counts what is sealed, in the turn in which it was sealed, and watches what becomes of the keyring. */
-  #counting(driver: Driver, node: () => Node | undefined): Driver {
-    const count = (path: string, value: Uint8Array | undefined) => {
-      if (value === undefined || RAW.has(path) || node()?.operations === 0) return;
-      const { term } = splitFrame(value);
-      this.sealed.set(term, (this.sealed.get(term) ?? 0) + 1);
-      const least = node()?.leastTerm ?? 0;
-      if (term < least) throw new Error(`${path} was sealed under term ${term}, after ${least} was there`);
-      const replaced = this.#replaced.get(term);
-      const late = replaced === undefined ? 0 : this.clock.monotonic() - replaced;
-      if (late >= FRESH_MS) throw new Error(`${path} was sealed under term ${term}, ${late} ms after its end`);
-    };
-    return {
-      ...driver,
-      maxValue: this.#maxValue,
-      get: (key) => driver.get(key),
-      list: (prefix, page) => driver.list(prefix, page),
-      delete: (key) => driver.delete(key),
-      [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
-      put: async (key, value) => {
-        if (value.length > this.#maxValue) throw new RangeError("too large");
-        count(key, value);
-        await driver.put(key, value);
-      },
-      swap: async (key, was, value) => {
-        if ((value?.length ?? 0) > this.#maxValue) throw new RangeError("too large");
-        count(key, value);
-        return driver.swap(key, was, value);
-      },
-    };
-  }
-
   #disturbed(node: Node): Driver {
-    const driver = memoryOver(this.store, false);
+    const driver = this.#watch.driver();
     const around = async <T>(what: string, isWrite: boolean, act: () => Promise<T>): Promise<T> => {
       await this.#scheduler.schedule(Promise.resolve(), what);
       if (node.operations === 0) return never();
@@ -227,46 +171,27 @@ export class RotationModel {
     };
     return {
       ...driver,
-      list: (prefix, page) => driver.list(prefix, page),
       delete: (key) => around(`delete ${key}`, true, () => driver.delete(key)),
-      [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
       get: (key) => (key === KEYRING_PATH ? around(`get ${key}`, false, () => driver.get(key)) : driver.get(key)),
       put: (key, value) => around(`put ${key}`, true, () => driver.put(key, value)),
       swap: async (key, was, value) => {
-        const swapped = await around(`swap ${key}`, true, async () => {
-          const before = key === KEYRING_PATH ? this.keyring() : undefined;
-          const isThere = await driver.swap(key, was, value);
-          if (isThere && before !== undefined) this.#changed(before);
-          return isThere;
-        });
+        const swapped = await around(`swap ${key}`, true, () => driver.swap(key, was, value));
         const isKeyring = key === KEYRING_PATH && value !== undefined;
-        if (swapped && isKeyring) node.ownTerm = Math.max(node.ownTerm, this.#read(value).keys.length);
+        if (swapped && isKeyring) node.ownTerm = Math.max(node.ownTerm, this.#watch.keyring(value).keys.length);
         return swapped;
       },
     };
   }
 
-  #changed(before: VaultKeyring): void {
-    const after = this.keyring();
-    const size = this.store.get(KEYRING_PATH)?.length ?? 0;
-    const isHalfFull = size >= this.#maxValue / 2;
-    if (isHalfFull) this.happened.halfFull += 1;
-    const bound = isHalfFull ? MAX_OPERATIONS : after.maxOperations;
-    checkStep(before, after, after.disabled ? undefined : bound, this.#sent);
-    if (after.keys.length > before.keys.length) this.#replaced.set(before.keys.length, this.clock.monotonic());
-    this.happened.terms += after.keys.length - before.keys.length;
-    this.check();
-  }
-
   #takeFate(): Fate {
     const fate = this.#next;
     this.#next = "done";
-    if (fate !== "done") this.happened.unknown += 1;
+    if (fate !== "done") this.#happened.unknown += 1;
     return fate;
   }
 
   #bury(node: Node): void {
-    this.happened.died += 1;
+    this.#happened.died += 1;
     node.died.resolve(undefined);
     const index = this.#nodes.indexOf(node);
     if (index >= 0) this.#nodes[index] = this.#newNode();
@@ -279,11 +204,11 @@ export class RotationModel {
       (server) => act(server, node),
       () => undefined,
     );
-    this.#running.push(Promise.race([running, node.died.promise]));
+    this.#running.push(Promise.race([running.catch(this.#watch.violated), node.died.promise]));
   }
 
   async #open(node: Node): Promise<TestServer> {
-    const server = await startCoffer({ driver: node.driver, clock: this.clock, minOperations: MIN_OPERATIONS });
+    const server = await startCoffer({ driver: node.driver, clock: this.#watch.clock, minOperations: MIN_OPERATIONS });
     try {
       await server.unseal(this.#known.keys);
     } catch (error) {
@@ -308,31 +233,31 @@ export class RotationModel {
   }
 
   async #rotate(server: TestServer, node: Node): Promise<void> {
-    const before = this.#active();
+    const before = this.#watch.active();
     const { status } = await this.#call(server, "POST", "sys/rotate");
     if (status !== 204) return;
-    if (this.#active() <= before) throw new Error("a rotation was acknowledged and there is no new term");
-    this.happened.rotated += 1;
+    if (this.#watch.active() <= before) throw new Error("a rotation was acknowledged and there is no new term");
+    this.#happened.rotated += 1;
     node.leastTerm = Math.max(node.leastTerm, node.ownTerm, before + 1);
   }
 
   async #configure(server: TestServer, node: Node, change: Change): Promise<void> {
-    const before = this.#active();
+    const before = this.#watch.active();
     const sent: Sent = { change, stored: false };
-    this.#sent.add(sent);
-    markStored(this.keyring(), [sent]);
+    this.#watch.sent.add(sent);
+    markStored(this.#watch.keyring(), [sent]);
     // What a server that died had sent can not land any more, nor what it called unknown.
-    void node.died.promise.then(() => this.#sent.delete(sent));
+    void node.died.promise.then(() => this.#watch.sent.delete(sent));
     const { status } = await this.#call(server, "POST", "sys/rotate/config", change);
-    this.#sent.delete(sent);
+    this.#watch.sent.delete(sent);
     if (status !== 204) return;
     if (!sent.stored) throw new Error(`${JSON.stringify(change)} was acknowledged and never stored`);
-    this.happened.configured += 1;
+    this.#happened.configured += 1;
     node.leastTerm = Math.max(node.leastTerm, node.ownTerm, before);
   }
 
   async #status(server: TestServer): Promise<void> {
-    const before = new Map(this.sealed);
+    const before = new Map(this.#watch.sealed);
     const { status, body } = await this.#call(server, "GET", "sys/key-status");
     if (status !== 200) return;
     const { term, encryptions } = body["data"] as { term: number; encryptions: number };
@@ -340,16 +265,12 @@ export class RotationModel {
     if (encryptions < least || encryptions < 0) throw new Error(`key-status says ${encryptions}, ${least} were sealed`);
   }
 
-  #active(): number {
-    return this.keyring().keys.length;
-  }
-
   async #call(server: TestServer, method: string, path: string, body?: object): Promise<Answer> {
     const answer = await server.call(method, path, { token: this.#known.token, ...(body && { body }) });
     const isSealed = answer.status === 503;
     const isUnknown = answer.status === 500 && answer.text.includes("the storage did not confirm the write");
     const isFull = answer.text.includes("no room for another");
-    if (isFull) this.happened.full += 1;
+    if (isFull) this.#happened.full += 1;
     if (answer.status < 300 || isSealed || isUnknown || isFull) return answer;
     throw new Error(`${method} ${path} answered ${answer.status}: ${answer.text} ${server.log.lines.at(-1) ?? ""}`);
   }

@@ -169,10 +169,13 @@ describe("a store that lost or changed an entry", () => {
     });
   }
 
-  test("is not initialised without its seal configuration, as far as can be told", async () => {
+  test("says that its seal configuration is missing, and does not pass for a new one", async () => {
     const { server, store, keys } = await sealedServer();
     store.delete(SEAL_CONFIG_PATH);
-    expect(errorOf(await give(server, keys[0] ?? ""))).toEqual([400, "Vault is not initialized"]);
+    const missing = "core/seal-config is missing, but core/keyring is there";
+    expect(errorOf(await give(server, keys[0] ?? ""))).toEqual([500, missing]);
+    expect(errorOf(await server.call("GET", "sys/seal-status"))).toEqual([500, missing]);
+    expect(errorOf(await server.call("GET", "sys/init"))).toEqual([500, missing]);
   });
 
   test("with any bit of its seal configuration changed opens and is put right, or is refused and not changed", async () => {

@@ -62,8 +62,10 @@ export class Ceremony implements CeremonyNeeds {
     // A node that died between an issue and this may have left the smaller number.
     await repairSealConfig(this.#driver, this.#barrier);
     for (;;) {
+      const there = await this.#barrier.list(SHARES);
       const { register, stored } = await this.#read();
       refuseStart(register);
+      await this.#sweep(there, register);
       const { last: _forgotten, ...rest } = register;
       const started: Register = {
         ...rest,
@@ -103,6 +105,15 @@ export class Ceremony implements CeremonyNeeds {
     } finally {
       share.fill(0);
     }
+  }
+
+  /**
+   * Deletes encrypted shares that a node wrote and, dying, never named: each is a share that nobody was to have. What
+   * was there before a register without an attempt was read can not be named any more.
+   */
+  async #sweep(there: readonly string[], { shares }: Register): Promise<void> {
+    const named = new Set(shares.map(({ ciphertext }) => ciphertext));
+    for (const path of there.map((name) => SHARES + name)) if (!named.has(path)) await this.#barrier.delete(path);
   }
 
   /** Adds a share to the attempt; undefined when the register was changed in between. */

@@ -97,9 +97,11 @@ table("init", "uninitialised", [
     wrongType("string", "pgp_keys", "[]string"),
   ),
   refused("PGP keys of numbers", { ...settings(3, 2), pgp_keys: [1] }, wrongType("number", "pgp_keys", "string")),
-  refused("PGP keys", { ...settings(1, 1), pgp_keys: ["eA=="] }, ["parameters pgp_keys are not supported"]),
+  refused("PGP keys", { ...settings(1, 1), pgp_keys: ["eA=="] }, [
+    "error parsing given PGP key: pgp_keys[0]: the PGP key could not be parsed",
+  ]),
   refused("a PGP key for the token", { ...settings(1, 1), root_token_pgp_key: "eA==" }, [
-    "parameters root_token_pgp_key are not supported",
+    "error parsing given PGP key: root_token_pgp_key: the PGP key could not be parsed",
   ]),
   refused("recovery keys", { ...settings(1, 1), recovery_shares: 1, recovery_threshold: 1 }, [
     "parameters recovery_shares,recovery_threshold not applicable to seal type shamir",
