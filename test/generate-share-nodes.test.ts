@@ -205,6 +205,7 @@ describe("n in seal-status", () => {
       const { shares } = await registerIn(store, keys.slice(0, 2));
       expect(shares).toHaveLength(5);
       expect({ at, n: await countOf(fast) }).toEqual({ at, n: 5 });
+      expect(ciphertextsIn(store)).toEqual(shares.flatMap(({ ciphertext = [] }) => ciphertext).sort());
       if (operations <= at) return;
     }
     throw new Error("the last share takes more operations than were tried");
