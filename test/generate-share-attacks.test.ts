@@ -1,8 +1,21 @@
 /** Attacks on generate-share. */
 import { beforeAll, describe, expect, test } from "bun:test";
 import { openGiven, sealGiven } from "../core/seal/given-share.ts";
-import { type CallOptions, startCoffer } from "./harness.ts";
-import { ATTEMPT, contentOf, must, openCeremony, registerIn, type SoftKey, softKey } from "./share-ceremony.ts";
+import { createRegister, encodeRegister, REGISTER_PATH } from "../core/seal/register.ts";
+import { ROOT_KEYS_PATH, wrapRootKeys } from "../core/seal/root-keys.ts";
+import { split } from "../core/seal/shamir.ts";
+import { type CallOptions, memoryOver, startCoffer, wrapDriver } from "./harness.ts";
+import {
+  ATTEMPT,
+  barrierOver,
+  contentOf,
+  must,
+  openCeremony,
+  registerIn,
+  type SoftKey,
+  softKey,
+  UPDATE,
+} from "./share-ceremony.ts";
 
 let alice: SoftKey;
 let bob: SoftKey;
@@ -89,6 +102,46 @@ describe("attacks", () => {
       expect(body["errors"]).toEqual(["wrong key share: it is none of this coffer's"]);
     }
     expect(await status()).toMatchObject({ progress: 1 });
+  });
+
+  test("shares that fit the register and still do not give the key make no share", async () => {
+    const { server, store, keys, start, give } = await openCeremony(alice, 3, 2);
+    await using _ = server;
+    // As if the register had been written wrongly: commitments to the shares of another key.
+    const other = await split(new Uint8Array(32).fill(7), 3, 2);
+    const { kek } = await registerIn(store, keys.slice(0, 2));
+    const barrier = await barrierOver(store, keys.slice(0, 2));
+    const register = createRegister(new Uint8Array(32).fill(7), other, 2, [], Date.now());
+    const why = "the shares given do not combine to the key of this coffer";
+    for (const named of [register.kek, kek]) {
+      await barrier.put(REGISTER_PATH, encodeRegister({ ...register, kek: named }));
+      await start();
+      const [first, second] = other.map((share) => share.toHex());
+      await must(give(first));
+      const before = contentOf(store);
+      expect(await give(second)).toMatchObject({ status: 400, body: { errors: [why] } });
+      expect(contentOf(store)).toEqual(before);
+    }
+  });
+
+  test("a share whose key was replaced in the same moment is called void", async () => {
+    const store = new Map<string, Uint8Array>();
+    let replaces = false;
+    const driver = wrapDriver(memoryOver(store), async (operation, key, act) => {
+      const result = await act();
+      if (replaces && operation === "swap" && key === REGISTER_PATH) {
+        store.set(ROOT_KEYS_PATH, wrapRootKeys(new Uint8Array(32), [new Uint8Array(32)]));
+      }
+      return result;
+    });
+    await using server = await startCoffer({ driver });
+    const { token, keys } = await server.initAndUnseal(3, 2);
+    await must(server.call("PUT", ATTEMPT, { token, body: { pgp_key: alice.armored } }));
+    await must(server.call("PUT", UPDATE, { body: { key: keys[0] } }));
+    replaces = true;
+    const answer = await server.call("PUT", UPDATE, { body: { key: keys[1] } });
+    const why = "the key was changed meanwhile: the new share is void";
+    expect(answer).toMatchObject({ status: 400, body: { errors: [why] } });
   });
 
   test("without a right to it nobody starts or cancels, while anybody may look", async () => {

@@ -1,5 +1,6 @@
 /** generate-share when answers are lost, on several nodes, and beside other requests. */
 import { beforeAll, describe, expect, test } from "bun:test";
+import { REGISTER_PATH } from "../core/seal/register.ts";
 import { SEAL_CONFIG_PATH } from "../core/seal/seal-config.ts";
 import { memoryOver, startCoffer, type TestServer, testClock, wrapDriver } from "./harness.ts";
 import {
@@ -210,4 +211,48 @@ describe("n in seal-status", () => {
     }
     throw new Error("the last share takes more operations than were tried");
   });
+});
+
+test("a start beside another node's last share never takes away what that one is about to name", async () => {
+  for (let at = 0; at < 20; at += 1) {
+    const store = new Map<string, Uint8Array>();
+    const [starting, startHeld, issueHeld, goOn] = [0, 1, 2, 3].map(() => Promise.withResolvers<void>());
+    if (starting === undefined || startHeld === undefined || issueHeld === undefined || goOn === undefined)
+      throw new Error();
+    let [counting, operations, holding] = [false, 0, false];
+    const starter = wrapDriver(memoryOver(store, false), async (_operation, _key, act) => {
+      if (counting && operations++ === at) {
+        startHeld.resolve();
+        await starting.promise;
+      }
+      return act();
+    });
+    const issuer = wrapDriver(memoryOver(store, false), async (operation, key, act) => {
+      if (holding && operation === "swap" && key === REGISTER_PATH) {
+        issueHeld.resolve();
+        await goOn.promise;
+      }
+      return act();
+    });
+    await using one = await startCoffer({ driver: starter });
+    const { token, keys } = await one.initAndUnseal(3, 2);
+    await using other = await startCoffer({ driver: issuer });
+    await other.unseal(keys);
+    counting = true;
+    const started = one.call("PUT", ATTEMPT, { token, body: { pgp_key: bob.armored } });
+    await Promise.race([startHeld.promise, started]);
+    if (operations <= at) return;
+    await other.call("PUT", ATTEMPT, { token, body: { pgp_key: alice.armored } });
+    await must(other.call("PUT", UPDATE, { body: { key: keys[0] } }));
+    holding = true;
+    const last = other.call("PUT", UPDATE, { body: { key: keys[1] } });
+    await issueHeld.promise;
+    starting.resolve();
+    await started;
+    goOn.resolve();
+    expect((await last).body["complete"]).toBe(true);
+    const { shares } = await registerIn(store, keys.slice(0, 2));
+    expect(ciphertextsIn(store)).toEqual([shares[3]?.ciphertext ?? ""]);
+  }
+  throw new Error("a start takes more operations than were tried");
 });

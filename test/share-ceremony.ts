@@ -73,14 +73,17 @@ export async function countOf(server: Callable): Promise<unknown> {
   return (await must(server.call("GET", "sys/seal-status"))).body["n"];
 }
 
+/** The barrier over `store`, opened with a threshold of shares (hex). */
+export async function barrierOver(store: Map<string, Uint8Array>, shares: readonly string[]): Promise<Barrier> {
+  const kek = await combine(shares.map((share) => Uint8Array.fromHex(share)));
+  const wrapped = store.get(ROOT_KEYS_PATH) ?? new Uint8Array();
+  return Barrier.open(unwrapRootKeys(kek, wrapped), { driver: memoryOver(store, false), clock: testClock() });
+}
+
 /** The register as it lies in `store`, opened with a threshold of shares (hex). */
 export async function registerIn(store: Map<string, Uint8Array>, shares: readonly string[]): Promise<Register> {
-  const kek = await combine(shares.map((share) => Uint8Array.fromHex(share)));
   // A copy: opening a barrier must not change what is looked at.
-  const driver = memoryOver(new Map(store));
-  const wrapped = store.get(ROOT_KEYS_PATH) ?? new Uint8Array();
-  const barrier = await Barrier.open(unwrapRootKeys(kek, wrapped), { driver, clock: testClock() });
-  const { register } = await readRegister(barrier);
+  const { register } = await readRegister(await barrierOver(new Map(store), shares));
   return register;
 }
 
