@@ -2,7 +2,7 @@
  * Each request of a ceremony, cut short at each operation on the store, in each way. Afterwards the register, `n` and the
  * shares agree, nothing that was acknowledged is lost, and repeating the request brings the ceremony to its end.
  */
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { FAULTS, type Fault, faultyOver } from "./faulty-driver.ts";
 import { type Answer, startCoffer, type TestServer, testClock, type Unsealed } from "./harness.ts";
 import {
@@ -17,6 +17,8 @@ import {
   softKey,
   UPDATE,
 } from "./share-ceremony.ts";
+
+setDefaultTimeout(120_000);
 
 type Step = "start" | "first share" | "last share" | "repetition" | "cancel" | "expiry";
 const STEPS: readonly Step[] = ["start", "first share", "last share", "repetition", "cancel", "expiry"];

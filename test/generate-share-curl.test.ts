@@ -1,10 +1,12 @@
 /** The requests of the document of generate-share as they stand there, sent by a real curl to a server in dev mode. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newFolder, type Server, startServer } from "./executable.ts";
 import { openGpg, type PgpKey, pgpKey } from "./pgp-keys.ts";
 import { countOf } from "./share-ceremony.ts";
+
+setDefaultTimeout(120_000);
 
 const READ = `curl \\
     https://vault.rocks/v1/sys/generate-share/attempt`;
@@ -29,7 +31,7 @@ beforeAll(async () => {
   server = await startServer({ args: ["--dev"] });
   shares = [...server.stdout.matchAll(/^ {2}Unseal Key \d: (\S+)$/gm)].map(([, share = ""]) => share);
   expect(shares).toHaveLength(3);
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 /** Runs a line of the document, with this server's address and the `@` that it forgot. Returns status and body. */

@@ -1,9 +1,11 @@
 /** The executable and a real gpg: for every kind of key, what gpg decrypts opens the coffer after a restart. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { newFolder, type Server, startServer } from "./executable.ts";
 import type { Unsealed } from "./harness.ts";
 import { GOOD_KINDS, type KeyKind, openGpg, pgpKey } from "./pgp-keys.ts";
 import { ATTEMPT, countOf, must, UPDATE } from "./share-ceremony.ts";
+
+setDefaultTimeout(120_000);
 
 const args = ["--storage", `file:${newFolder()}/store`];
 let server: Server;
@@ -13,7 +15,7 @@ beforeAll(async () => {
   server = await startServer({ args });
   known = await server.initAndUnseal(3, 3);
   await Promise.all(GOOD_KINDS.map((kind) => pgpKey(kind)));
-}, 120_000);
+});
 afterAll(() => server.stop());
 
 test.each([...GOOD_KINDS])("%s", async (kind: KeyKind) => {

@@ -1,8 +1,10 @@
 /** kill -9 of the executable while it makes a share: afterwards there is one, or the attempt can be brought to its end. */
-import { beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { newFolder, startServer } from "./executable.ts";
 import { runs } from "./harness.ts";
 import { ATTEMPT, countOf, must, type SoftKey, softKey, UPDATE } from "./share-ceremony.ts";
+
+setDefaultTimeout(120_000);
 
 let recipient: SoftKey;
 beforeAll(async () => void (recipient = await softKey()));
@@ -46,4 +48,4 @@ test("at any moment of the last update", async () => {
   await server.unseal(shares.slice(-2));
   await server.stop();
   console.log(`killed ${seen.before} times before the share was issued, ${seen.after} times after`);
-}, 120_000);
+});

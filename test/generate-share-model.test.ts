@@ -3,12 +3,14 @@
  * failures of the store, on two nodes over one store, compared with a model after each step. Where an answer was lost the
  * store must show one of the two states that it can be in, and what the model says follows that.
  */
-import { beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 import type { Register } from "../core/seal/register.ts";
 import { FAULTS, type Fault, type FaultyDriver, faultyOver } from "./faulty-driver.ts";
 import { type Answer, runs, startCoffer, type TestClock, type TestServer, testClock } from "./harness.ts";
 import { ATTEMPT, countOf, must, openNode, registerIn, type SoftKey, softKey, UPDATE } from "./share-ceremony.ts";
+
+setDefaultTimeout(120_000);
 
 const HOUR = 3_600_000;
 const THRESHOLD = 3;
@@ -82,7 +84,7 @@ test("the register, n and the shares agree, whatever happens in whichever order"
     await world.end();
   });
   await fc.assert(property, { numRuns: runs(60) });
-}, 240_000);
+});
 
 interface Node {
   readonly server: TestServer;

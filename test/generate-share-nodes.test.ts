@@ -241,6 +241,7 @@ test("a start beside another node's last share never takes away what that one is
     counting = true;
     const started = one.call("PUT", ATTEMPT, { token, body: { pgp_key: bob.armored } });
     await Promise.race([startHeld.promise, started]);
+    counting = false;
     if (operations <= at) return;
     await other.call("PUT", ATTEMPT, { token, body: { pgp_key: alice.armored } });
     await must(other.call("PUT", UPDATE, { body: { key: keys[0] } }));

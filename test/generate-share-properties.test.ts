@@ -1,11 +1,13 @@
 /** What holds however many shares were made, and by whom: any threshold of them opens the coffer, fewer never do. */
-import { beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import * as fc from "fast-check";
 import type { Register } from "../core/seal/register.ts";
 import { combine } from "../core/seal/shamir.ts";
 import { runs } from "./harness.ts";
 import { countOf, generateShare, openCeremony, openNode, registerIn, type SoftKey, softKey } from "./share-ceremony.ts";
+
+setDefaultTimeout(120_000);
 
 let recipient: SoftKey;
 beforeAll(async () => void (recipient = await softKey()));
@@ -62,7 +64,7 @@ test("any t, any n, any mix of old and new shares", async () => {
     await using _node = await openNode(store, pick(shares, threshold), clock);
   });
   await fc.assert(property, { numRuns: runs(12) });
-}, 120_000);
+});
 
 test("200 shares in a row, each made by others, up to the last coordinate", async () => {
   const { server, store, token, keys, clock } = await openCeremony(recipient, 55, 3);
@@ -90,4 +92,4 @@ test("200 shares in a row, each made by others, up to the last coordinate", asyn
   for (const share of shares.slice(100, 102)) {
     expect((await node.call("PUT", "sys/unseal", { body: { key: share } })).body["sealed"]).toBe(true);
   }
-}, 120_000);
+});

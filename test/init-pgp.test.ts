@@ -1,8 +1,10 @@
 /** `sys/init` with PGP keys: each share for its holder, the root token for its own; a bad key makes no coffer. */
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { startCoffer } from "./harness.ts";
 import { type KeyKind, openGpg, pgpKey } from "./pgp-keys.ts";
 import { contentOf, generateShare, must, registerIn, type SoftKey, softKey } from "./share-ceremony.ts";
+
+setDefaultTimeout(120_000);
 
 interface Made {
   readonly keys: readonly string[];
@@ -85,7 +87,7 @@ describe("init with PGP keys", () => {
     const shares = await Promise.all(made.keys_base64.map((key) => holder.decrypt(key)));
     expect(new Set(shares.map((share) => share.slice(-2))).size).toBe(255);
     await server.unseal(shares.slice(155));
-  }, 60_000);
+  });
 });
 
 describe("init is refused, and the store stays as empty as it was", () => {

@@ -1,10 +1,12 @@
 /** PGP keys of every kind that gpg makes, and those that must be refused. gpg decrypts what is encrypted here. */
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { decrypt, generateKey, readMessage } from "openpgp";
 import { encryptTo, parseRecipient } from "../core/seal/pgp.ts";
 import { rejection } from "./harness.ts";
 import { GOOD_KINDS, type KeyKind, openGpg, type PgpKey, pgpKey } from "./pgp-keys.ts";
+
+setDefaultTimeout(120_000);
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 const DAY = 24 * 3_600_000;
@@ -16,7 +18,7 @@ const refusal = async (text: string, now = NOW) => (await rejection(parseRecipie
 
 describe("a key made by gpg", () => {
   // All at once and not one after the other: a large RSA key takes seconds.
-  beforeAll(async () => void (await Promise.all(GOOD_KINDS.map((kind) => pgpKey(kind)))), 120_000);
+  beforeAll(async () => void (await Promise.all(GOOD_KINDS.map((kind) => pgpKey(kind)))));
 
   test.each([...GOOD_KINDS])("%s: gpg decrypts, and the fingerprint is gpg's", async (kind) => {
     const key = await pgpKey(kind);
@@ -83,7 +85,7 @@ describe("is refused", () => {
     ["made in 2035", "the PGP key is not valid yet: its clock or this server's is wrong"],
     ["SHA-1 self-signature on ed25519", "the PGP key has no signature of its own that can be accepted"],
   ];
-  beforeAll(async () => void (await Promise.all(kinds.map(([kind]) => pgpKey(kind)))), 120_000);
+  beforeAll(async () => void (await Promise.all(kinds.map(([kind]) => pgpKey(kind)))));
 
   test.each(kinds)("%s", async (kind, why) => {
     const { armored, binary } = await pgpKey(kind);

@@ -1,9 +1,11 @@
 /** Rotation by itself: after so many encryptions, at an age, and as long as the keyring has room. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { KEYRING_PATH } from "../core/barrier/keyring.ts";
 import { memoryOver } from "./harness.ts";
 import { start } from "./rotation-server.ts";
 import { splitFrame } from "./vault-format.ts";
+
+setDefaultTimeout(30_000);
 
 const HOUR = 3_600_000;
 const MAX_OPERATIONS = 3_865_470_566;

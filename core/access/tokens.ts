@@ -131,11 +131,21 @@ export class Tokens implements TokenNeeds {
 
   /** A child that was written just when a crash cut off the look at its parent must not outlive that parent. */
   async #revokeOrphans(parent: string): Promise<void> {
-    const entry = await this.#entries.read(IDS + parent);
-    if (entry !== undefined && !entry.value.revoked) return;
+    if (!(await this.#isRevoked(parent))) return;
     for (const child of await this.#barrier.list(`${PARENTS}${parent}/`)) {
       await this.#revoke(child, (token) => token.parent === parent);
       await this.#barrier.delete(`${PARENTS}${parent}/${child}`);
+    }
+  }
+
+  /** A token whose entry is damaged is not taken for revoked: it cannot be used, but nobody has ended its children. */
+  async #isRevoked(id: string): Promise<boolean> {
+    try {
+      const entry = await this.#entries.read(IDS + id);
+      return entry === undefined || entry.value.revoked;
+    } catch (error) {
+      if (error instanceof ApiError && error.code === "damaged") return false;
+      throw error;
     }
   }
 

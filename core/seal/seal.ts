@@ -176,7 +176,7 @@ export class Seal<Opened> {
     const { register } = await readRegister(barrier);
     if (register.kek !== fingerprint(kek)) throw new ApiError("damaged", `${REGISTER_PATH} belongs to other shares`);
     if (config.shares === register.shares.length && config.threshold === register.threshold) return;
-    log.warn({}, `${SEAL_CONFIG_PATH} did not agree with the register of shares and was repaired`);
+    log.warn({}, `${SEAL_CONFIG_PATH} did not agree with the register of shares: repaired`);
     await repairSealConfig(driver, barrier);
   }
 
