@@ -19,8 +19,8 @@ import { Ceremony } from "./seal/ceremony.ts";
 import { Seal } from "./seal/seal.ts";
 import { sealNeeds } from "./seal/seal-needs.ts";
 
-/** How often the age of the active term is looked at: a rotation by age is at most this late. */
-const ROTATION_CHECK_MS = 30_000;
+/** How often the ages of the active term and of a running attempt are looked at: what is due is at most this late. */
+const CHECK_MS = 30_000;
 
 export interface CofferOptions {
   readonly storage: Driver;
@@ -81,10 +81,12 @@ export function openCoffer(options: CofferOptions): Coffer {
       };
     },
   });
-  const stopTimer = clock.every(ROTATION_CHECK_MS, () => {
-    seal.opened?.barrier.keys.rotateIfDue().catch((error: unknown) => {
+  const stopTimer = clock.every(CHECK_MS, () => {
+    const { opened } = seal;
+    if (opened === undefined) return;
+    Promise.all([opened.barrier.keys.rotateIfDue(), opened.ceremony.expire()]).catch((error: unknown) => {
       // Sealed in between, or tried again at the next turn.
-      log.warn({ err: error }, "whether the encryption key is due for rotation could not be checked");
+      log.warn({ err: error }, "whether the encryption key or an attempt is due could not be checked");
     });
   });
   const needs = needsOf(seal, storage, version);

@@ -4,6 +4,7 @@
  */
 import type { Driver } from "../../storage/driver.ts";
 import { AuthenticationFailed, equal, hkdfSha256, KEY_BYTES } from "../crypto.ts";
+import { sameBytes } from "../encoding.ts";
 import { ApiError } from "../errors.ts";
 import { activeTerm, type Keyring, KEYRING_PATH, openKeyring, sealKeyring, type Term, wipeKeyring } from "./keyring.ts";
 
@@ -12,14 +13,22 @@ export class KeyringStore {
   readonly #rootKey: Uint8Array;
   readonly #onOtherHistory: () => void;
   #keyring: Keyring;
+  /** The stored form of that keyring. A fresh nonce makes each unique, so the same bytes need not be opened again. */
+  #frame: Uint8Array;
   #keys: ReadonlyMap<number, Uint8Array>;
   #wiped = false;
 
-  private constructor(driver: Driver, rootKey: Uint8Array, keyring: Keyring, onOtherHistory: () => void) {
+  private constructor(
+    driver: Driver,
+    rootKey: Uint8Array,
+    { keyring, frame }: { readonly keyring: Keyring; readonly frame: Uint8Array },
+    onOtherHistory: () => void,
+  ) {
     this.#driver = driver;
     this.#onOtherHistory = onOtherHistory;
     this.#rootKey = rootKey;
     this.#keyring = keyring;
+    this.#frame = frame;
     this.#keys = keysOf(keyring);
   }
 
@@ -38,7 +47,7 @@ export class KeyringStore {
     for (const rootKey of rootKeys) if (rootKey !== fitting) rootKey.fill(0);
     const keyring = fitting === undefined ? undefined : tryOpen(fitting, frame);
     if (fitting === undefined || keyring === undefined) throw damaged("message authentication failed");
-    return new KeyringStore(driver, fitting, keyring, onOtherHistory);
+    return new KeyringStore(driver, fitting, { keyring, frame }, onOtherHistory);
   }
 
   /** The active term as this node last saw it; its count may be old. */
@@ -67,9 +76,9 @@ export class KeyringStore {
       const stored = this.#adopt(frame);
       const changed = decide(stored);
       if (changed === undefined) return stored;
-      const swapped = await this.#driver.swap(KEYRING_PATH, frame, sealKeyring(changed));
-      if (swapped) {
-        this.#keep(changed);
+      const sealed = sealKeyring(changed);
+      if (await this.#driver.swap(KEYRING_PATH, frame, sealed)) {
+        this.#keep(changed, sealed);
         return changed;
       }
     }
@@ -94,6 +103,7 @@ export class KeyringStore {
   #adopt(frame: Uint8Array): Keyring {
     // A read that was under way when the node was sealed: without its key nothing can be said of the frame.
     if (this.#wiped) throw new ApiError("sealed");
+    if (sameBytes(frame, this.#frame)) return this.#keyring;
     const keyring = tryOpen(this.#rootKey, frame);
     if (keyring === undefined) throw damaged("message authentication failed");
     // A store that was put back from a copy is another history: its terms and counts do not continue ours.
@@ -101,14 +111,15 @@ export class KeyringStore {
       this.#onOtherHistory();
       throw damaged("it belongs to another history of the store");
     }
-    this.#keep(keyring);
+    this.#keep(keyring, frame);
     return keyring;
   }
 
   /** What was read or stored before a change, and comes back after it, must not take back a term that is in use. */
-  #keep(keyring: Keyring): void {
+  #keep(keyring: Keyring, frame: Uint8Array): void {
     if (activeTerm(keyring).term < this.active.term) return;
     this.#keyring = keyring;
+    this.#frame = frame;
     this.#keys = keysOf(keyring);
   }
 }

@@ -9,8 +9,11 @@ import type { Key } from "openpgp";
 import { fromBase64, fromUtf8, utf8 } from "../encoding.ts";
 import { invalid } from "../errors.ts";
 
-/** Characters of key text that are looked at; a key with many signatures has some ten thousand. */
-const MAX_KEY_TEXT = 256 * 1024;
+/**
+ * Characters of key text that are looked at: an exported key has a few thousand, one with many signatures some ten
+ * thousand. Every signature is checked, and a quarter of a megabyte of costly ones took eleven seconds.
+ */
+const MAX_KEY_TEXT = 64 * 1024;
 const MIN_RSA_BITS = 2048;
 
 /** A public key that was checked. */
@@ -26,7 +29,7 @@ export interface Recipient {
  * Throws ApiError `invalid` that says what is wrong with the key.
  */
 export async function parseRecipient(text: string, now: number): Promise<Recipient> {
-  if (text.length > MAX_KEY_TEXT) throw invalid("the PGP key is too large");
+  if (text.length > MAX_KEY_TEXT) throw invalid("the PGP key is too large: export it without others' signatures");
   const keys = await readKeys(text.trim());
   const [key] = keys;
   if (key === undefined) throw invalid("the PGP key could not be parsed");

@@ -177,7 +177,12 @@ export class Seal<Opened> {
     if (register.kek !== fingerprint(kek)) throw new ApiError("damaged", `${REGISTER_PATH} belongs to other shares`);
     if (config.shares === register.shares.length && config.threshold === register.threshold) return;
     log.warn({}, `${SEAL_CONFIG_PATH} did not agree with the register of shares: repaired`);
-    await repairSealConfig(driver, barrier);
+    try {
+      await repairSealConfig(driver, barrier);
+    } catch (error) {
+      // Nothing depends on it: the next unseal tries again.
+      log.warn({ err: error }, `${SEAL_CONFIG_PATH} could not be repaired`);
+    }
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
