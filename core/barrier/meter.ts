@@ -11,7 +11,7 @@ import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
 import { activeTerm, type Keyring, type Term, withEncryptions } from "./keyring.ts";
 import type { KeyringStore } from "./keyring-store.ts";
-import { reserve, type RotationLimits, withNewTerm } from "./rotation.ts";
+import { reserve, roomIn, type RotationLimits, withNewTerm } from "./rotation.ts";
 
 /** How long a block is believed without reading the keyring, by either clock. */
 export const FRESH_MS = 5000;
@@ -87,7 +87,7 @@ export class Meter {
       return reserve(withNewTerm(keyring, this.#limits, wall), wanted, this.#limits, this.#clock);
     });
     // Seals that wait for encryptions wait for this, too; its failure is not theirs.
-    void this.#alone(() => rotated.catch(() => undefined));
+    void this.#alone(async () => void (await rotated.catch(() => undefined)));
     await rotated;
   }
 
@@ -149,18 +149,27 @@ export class Meter {
         return;
       }
     }
-    await this.#reserve(wall, monotonic, (keyring, wanted) => reserve(keyring, wanted, this.#limits, this.#clock));
+    const reserved = await this.#reserve(wall, monotonic, (keyring, wanted) => {
+      // A term at its bound is replaced when what is left of it here is used up, and not before.
+      const hasRest = held !== undefined && held.left > 0 && held.term.term === activeTerm(keyring).term;
+      if (hasRest && roomIn(keyring, this.#limits) <= 0) return undefined;
+      return reserve(keyring, wanted, this.#limits, this.#clock);
+    });
+    if (reserved || held === undefined) return;
+    held.refillAt = 0;
+    held.wall = wall;
+    held.monotonic = monotonic;
   }
 
   /**
    * Swaps in the keyring that `decide` makes, and takes what it grants under that keyring's active term. Undefined:
-   * nothing is to be changed, nothing is taken. `wall` and `monotonic` were read before.
+   * nothing is to be changed, nothing is taken, and this resolves with false. `wall` and `monotonic` were read before.
    */
   async #reserve(
     wall: number,
     monotonic: number,
     decide: (keyring: Keyring, wanted: number) => { keyring: Keyring; granted: number } | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const wanted = this.#nextSize(monotonic);
     let granted: number | undefined;
     const keyring = await this.#keyring.change((stored) => {
@@ -168,7 +177,7 @@ export class Meter {
       granted = decision?.granted;
       return decision?.keyring;
     });
-    if (granted === undefined) return;
+    if (granted === undefined) return false;
     this.#lastSize = wanted;
     this.#lastReserved = monotonic;
     this.#usedSince = 0;
@@ -176,10 +185,11 @@ export class Meter {
     const held = this.#block;
     const active = activeTerm(keyring);
     // A change that overtook this one has replaced the term: what was granted under it stays counted and is not used.
-    if (active.term < this.#keyring.active.term) return;
+    if (active.term < this.#keyring.active.term) return true;
     // The rest of a block of a former term is forfeited: it stays counted there.
     const left = granted + (held?.term.term === active.term ? held.left : 0);
     this.#block = { term: active, left, refillAt: refillMark(left), wall, monotonic };
+    return true;
   }
 
   #nextSize(monotonic: number): number {

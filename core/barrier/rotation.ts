@@ -71,6 +71,11 @@ export function isHalfFull(keyring: Keyring, maxKeyring: number): boolean {
   return keyringBytes(keyring) >= maxKeyring / 2;
 }
 
+/** How many encryptions may still be reserved under the active term: infinitely many while rotation by count is off. */
+export function roomIn(keyring: Keyring, limits: RotationLimits): number {
+  return (boundInForce(keyring, limits) ?? Number.POSITIVE_INFINITY) - activeTerm(keyring).encryptions;
+}
+
 /**
  * Reserves up to `wanted` encryptions under the active term; under a new one when the active one has none left. Returns
  * the keyring to swap in, and how many were granted.
@@ -81,10 +86,8 @@ export function reserve(
   limits: RotationLimits,
   clock: Clock,
 ): { readonly keyring: Keyring; readonly granted: number } {
-  const bound = boundInForce(keyring, limits) ?? Number.POSITIVE_INFINITY;
-  const room = bound - activeTerm(keyring).encryptions;
-  const target = room > 0 ? keyring : withNewTerm(keyring, limits, clock.now());
-  const granted = Math.min(wanted, room > 0 ? room : bound);
+  const target = roomIn(keyring, limits) > 0 ? keyring : withNewTerm(keyring, limits, clock.now());
+  const granted = Math.min(wanted, roomIn(target, limits));
   return { keyring: withEncryptions(target, activeTerm(target).term, granted) ?? target, granted };
 }
 
