@@ -1,7 +1,7 @@
 /** How much memory a server holds, on Linux: from /proc. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { EXECUTABLE, type Server, startServer } from "../test/executable.ts";
+import { type Server, startServer } from "../test/executable.ts";
 import { temporaryFolder } from "./folder.ts";
 import { median } from "./rounds.ts";
 import type { Figure } from "./table.ts";
@@ -81,12 +81,11 @@ async function sample(parent: string): Promise<Sample> {
 }
 
 /**
- * The executable's runtime with a timer as its whole program. Not the peak that wait4(2) tells of a child that has
+ * The runtime with a timer as its whole program. Not the peak that wait4(2) tells of a child that has
  * ended: that begins with the peak of whoever started it.
  */
 async function residentOfNothing(): Promise<Resident> {
-  const child = Bun.spawn([EXECUTABLE, "-e", `setTimeout(() => undefined, ${2 * IDLE_MS})`], {
-    env: { BUN_BE_BUN: "1" },
+  const child = Bun.spawn([process.execPath, "-e", `setTimeout(() => undefined, ${2 * IDLE_MS})`], {
     stdout: "ignore",
     stderr: "ignore",
   });

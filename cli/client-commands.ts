@@ -14,6 +14,7 @@ export function declareClient(program: Command, terminal: Terminal, onExit: (cod
   const add = openAdd(terminal, onExit);
   add(program, "status", {
     summary: "print the seal status; exit code 0: unsealed, 2: sealed, 1: error",
+    isPublic: true,
     examples: ["coffer status", "coffer status -format=json"],
     run: async (context) => (await import("./commands/status.ts")).status(context),
   });
@@ -29,6 +30,7 @@ function declareOperator(program: Command, add: Add): void {
   ]);
   add<InitFlags>(operator, "init", {
     summary: "initialise a server: create its root key, its key shares and its first token",
+    isPublic: true,
     options: [
       new Option("--key-shares <n>", "into how many shares the key is split").argParser(count).default(5),
       new Option("--key-threshold <n>", "how many of them unseal").argParser(count).default(3),
@@ -49,6 +51,7 @@ function declareOperator(program: Command, add: Add): void {
   });
   add<{ keyFile?: string; reset?: boolean }>(operator, "unseal", {
     summary: "give the server one key share: typed unseen, from a file, or from standard input",
+    isPublic: true,
     takesAnything: true,
     options: [
       new Option("--key-file <file>", "read the share from this file"),
@@ -90,6 +93,8 @@ function declareKv(program: Command, add: Add): void {
       "coffer kv get secret/app",
       "coffer kv get -mount=secret -field=password app",
       "coffer kv get -format=json secret/app",
+      "coffer kv get --token-file /run/secrets/token secret/app",
+      "pass show coffer/token | coffer kv get --token-file - secret/app",
     ],
     run: async (context, args, flags) => (await import("./commands/kv.ts")).get(context, args, flags),
   });

@@ -3,6 +3,7 @@
 import { CliError } from "./errors.ts";
 import type { Setting } from "./environment.ts";
 import { isObject } from "./json.ts";
+import { TOKEN_WAYS } from "./token.ts";
 
 /** A request that got no answer. fetch's own messages name no host and help nobody; its codes do. */
 export function transportError(error: unknown, { failure, base }: { failure: string; base: URL }): CliError {
@@ -107,8 +108,8 @@ function hintFor({ url, status, location, token }: RefusedAnswer, said: string):
   }
   if (status === 403) {
     return token === undefined
-      ? "set COFFER_TOKEN or write the token to ~/.vault-token"
-      : `the server refused the token of ${token.source} for this path; set COFFER_TOKEN or write another token to ~/.vault-token`;
+      ? `give a token by ${TOKEN_WAYS}`
+      : `the server refused the token of ${token.source} for this path; give another by ${TOKEN_WAYS}`;
   }
   if (status >= 300 && status < 400) return `ask the server that it names instead: ${location ?? "(it names none)"}`;
   if (status === 429) return "the server limits the rate of requests; try again later";

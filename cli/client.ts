@@ -34,18 +34,24 @@ export interface Client {
 
 interface ClientOptions {
   readonly address: Setting;
-  readonly token: Setting | undefined;
+  /** Called once, at the first request: what is wrong on this machine is told before anybody is asked for a token. */
+  readonly token: () => Promise<Setting | undefined>;
   readonly terminal: Terminal;
 }
 
-export function openClient({ address, token, terminal }: ClientOptions): Client {
+export function openClient({ address, token: findToken, terminal }: ClientOptions): Client {
   const base = parseAddress(address);
-  const headers: Record<string, string> = { "X-Vault-Request": "true" };
-  if (token !== undefined) headers["X-Vault-Token"] = token.value;
+  let found: Promise<Setting | undefined> | undefined;
 
   return {
     async request(method, path, { body, query, failure, accept }) {
       const url = `${base.href}v1/${encodePath(path)}${query === undefined ? "" : `?${query}`}`;
+      const token = await (found ??= findToken());
+      const headers = {
+        "X-Vault-Request": "true",
+        ...(token === undefined ? {} : { "X-Vault-Token": token.value }),
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      };
       const exchange = async (): Promise<{
         status: number;
         text: string;
@@ -53,7 +59,7 @@ export function openClient({ address, token, terminal }: ClientOptions): Client 
       }> => {
         const response = await fetch(url, {
           method,
-          headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
+          headers,
           ...(body === undefined ? {} : { body }),
           // A redirect would carry the token to another host.
           redirect: "manual",

@@ -2,10 +2,10 @@
 
 import type { Client } from "./client.ts";
 import { CliError } from "./errors.ts";
-import { setting } from "./environment.ts";
+import { type Setting, setting } from "./environment.ts";
 import { escapeJson, escapeLine } from "./escape.ts";
 import { printJson } from "./json.ts";
-import type { Terminal } from "./terminal.ts";
+import { canAsk, type Terminal } from "./terminal.ts";
 
 type Format = "table" | "json";
 
@@ -13,6 +13,14 @@ type Format = "table" | "json";
 export interface ClientFlags {
   readonly address?: string;
   readonly format?: Format;
+  /** Path of a file with the token; `-`: standard input. */
+  readonly tokenFile?: string;
+}
+
+/** What a command is to the server. */
+interface Needs {
+  /** Its requests are answered without a token: nobody is asked for one. */
+  readonly isPublic: boolean;
 }
 
 export interface Context {
@@ -28,26 +36,46 @@ export interface Context {
 const DEFAULT_ADDRESS = "http://127.0.0.1:8200";
 
 /** Settles the settings: flags over COFFER_* over VAULT_* over the defaults. */
-export async function openContext(terminal: Terminal, flags: ClientFlags): Promise<Context> {
-  const format = flags.format ?? formatFrom(terminal);
+export async function openContext(terminal: Terminal, flags: ClientFlags, { isPublic }: Needs): Promise<Context> {
+  const format = findFormat(terminal, flags);
   const address =
     flags.address === undefined
       ? (setting(terminal.env, "ADDR") ?? { value: DEFAULT_ADDRESS, source: "the default" })
       : { value: flags.address, source: "--address" };
-  const [{ openClient }, { findToken }] = await Promise.all([import("./client.ts"), import("./token.ts")]);
+  const [{ openClient }, { askToken, findToken }] = await Promise.all([import("./client.ts"), import("./token.ts")]);
+  const found = await findToken(terminal, flags.tokenFile);
+  const mayAsk = !isPublic && canAsk(terminal);
+  const token = async (): Promise<Setting | undefined> => found ?? (mayAsk ? askToken() : undefined);
   return {
-    terminal,
+    terminal: flags.tokenFile === "-" ? withoutStdin(terminal) : terminal,
     format,
-    client: openClient({ address, token: await findToken(terminal.env), terminal }),
-    print: (forPeople, forPrograms) =>
-      terminal.stdout.write(format === "table" ? forPeople : `${escapeJson(printJson(forPrograms))}\n`),
+    client: openClient({ address, token, terminal }),
+    print: (forPeople, forPrograms) => terminal.stdout.write(format === "table" ? forPeople : formatJson(forPrograms)),
     printSuccess: async (sentence) => {
       if (format === "table") await terminal.stdout.write(`${escapeLine(sentence)}\n`);
     },
   };
 }
 
-function formatFrom({ env }: Terminal): Format {
+/** A value for programs, as every command prints it. */
+export function formatJson(value: unknown): string {
+  return `${escapeJson(printJson(value))}\n`;
+}
+
+/** The terminal for what runs when the token has been read from standard input, which can be read only once. */
+function withoutStdin(terminal: Terminal): Terminal {
+  const read = (): Promise<never> =>
+    Promise.reject(
+      new CliError("standard input is named twice: for the token and for something else", [
+        "give one of the two from a file, for example by --token-file FILE",
+      ]),
+    );
+  return { ...terminal, stdin: { isTerminal: terminal.stdin.isTerminal, read } };
+}
+
+/** The format of the output: --format, else COFFER_FORMAT, else VAULT_FORMAT, else a table. */
+export function findFormat({ env }: Terminal, flags: Pick<ClientFlags, "format">): Format {
+  if (flags.format !== undefined) return flags.format;
   const found = setting(env, "FORMAT");
   if (found === undefined || found.value === "table" || found.value === "json") {
     return found?.value === "json" ? "json" : "table";

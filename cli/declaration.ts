@@ -13,6 +13,8 @@ interface Declaration<Flags> {
   readonly args?: readonly (readonly [name: string, text: string])[];
   /** Lets undeclared arguments through to `run`, which refuses them in words of its own. */
   readonly takesAnything?: true;
+  /** Its requests are answered without a token: it neither asks for one nor takes the option that names one. */
+  readonly isPublic?: true;
   /** Runs when the group that it belongs to is named alone. */
   readonly isDefault?: true;
   readonly options?: readonly Option[];
@@ -32,19 +34,27 @@ export function openAdd(terminal: Terminal, onExit: (code: number) => void): Add
     for (const [argument, text] of declaration.args ?? []) command.argument(argument, text);
     command.allowExcessArguments(declaration.takesAnything === true);
     for (const option of declaration.options ?? []) command.addOption(option);
+    const isPublic = declaration.isPublic === true;
+    if (!isPublic) command.option("--token-file <file>", TOKEN_FILE);
     command
       .option("--address <url>", "the server (COFFER_ADDR, VAULT_ADDR; default: http://127.0.0.1:8200)")
-      .addOption(
-        new Option("--format <format>", "(COFFER_FORMAT, VAULT_FORMAT; default: table)").choices(["table", "json"]),
-      )
+      .addOption(formatOption())
       .action(async () => {
         refuseForeignOptions(command, parent);
         const flags = command.optsWithGlobals<Flags & ClientFlags>();
-        onExit(await declaration.run(await openContext(terminal, flags), command.args, flags));
+        onExit(await declaration.run(await openContext(terminal, flags, { isPublic }), command.args, flags));
       });
     examples(command, declaration.examples);
     return command;
   };
+}
+
+const TOKEN_FILE =
+  "a file with the token; -: standard input (default: COFFER_TOKEN, VAULT_TOKEN, ~/.vault-token; else typed unseen)";
+
+/** `--format`, for every command that prints something for programs too. */
+export function formatOption(): Option {
+  return new Option("--format <format>", "(COFFER_FORMAT, VAULT_FORMAT; default: table)").choices(["table", "json"]);
 }
 
 /** A command that only holds others. */

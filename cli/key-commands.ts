@@ -70,11 +70,13 @@ function declareGenerateShare(operator: Command, add: Add): void {
   });
   add(generateShare, "status", {
     summary: "print whether a further share is being made, for whom, and how far it has got",
+    isPublic: true,
     examples: ["coffer operator generate-share status", "coffer operator generate-share status -format=json"],
     run: async (context) => (await import("./commands/operator-generate-share.ts")).status(context),
   });
   add<UpdateFlags>(generateShare, "update", {
     summary: "give one key share: typed unseen, from a file, or from standard input",
+    isPublic: true,
     takesAnything: true,
     options: [
       new Option("--key-file <file>", "read the share from this file"),

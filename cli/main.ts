@@ -13,7 +13,7 @@ if (injected === undefined) {
 }
 writeSync(
   2,
-  `coffer: ${injected} is set: through it the environment can make this program run other code\n` +
-    `coffer: hint: unset it: env -u ${injected} coffer …\n`,
+  `coffer: ${injected.name} is set: ${injected.reason}\n` +
+    `coffer: hint: unset it: env -u ${injected.name} coffer …\n`,
 );
 process.exit(1);

@@ -20,6 +20,11 @@ export interface Terminal {
   readonly stderr: Sink;
 }
 
+/** Whether there is somebody who can be shown something and asked about it. */
+export function canAsk({ stdin, stderr }: Terminal): boolean {
+  return stdin.isTerminal && stderr.isTerminal;
+}
+
 /** The terminal of this process. */
 export function openTerminal(): Terminal {
   return {

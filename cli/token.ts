@@ -5,18 +5,58 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { CliError, fileProblem } from "./errors.ts";
 import { type Environment, type Setting, setting } from "./environment.ts";
+import { askHidden } from "./prompt.ts";
+import type { Terminal } from "./terminal.ts";
 
-/** The token and where it came from: COFFER_TOKEN, VAULT_TOKEN, else ~/.vault-token; undefined when there is none. */
-export async function findToken(env: Environment): Promise<Setting | undefined> {
-  const found = setting(env, "TOKEN") ?? (await storedToken(env));
+/** The ways in, for hints. */
+export const TOKEN_WAYS = "--token-file FILE, COFFER_TOKEN or ~/.vault-token";
+
+/**
+ * The token and where it came from: `file` where it is given (`-`: standard input), else COFFER_TOKEN, VAULT_TOKEN,
+ * ~/.vault-token; undefined when there is none.
+ */
+export async function findToken(terminal: Terminal, file: string | undefined): Promise<Setting | undefined> {
+  if (file !== undefined) return checkToken(await namedToken(terminal, file));
+  const found = setting(terminal.env, "TOKEN") ?? (await storedToken(terminal.env));
+  return found === undefined ? undefined : checkToken(found);
+}
+
+/** Asks for the token, unseen. Only for a terminal where somebody can be asked; the token is kept nowhere. */
+export async function askToken(): Promise<Setting> {
+  const value = await askHidden("Token (will be hidden):", `give it at the prompt, or by ${TOKEN_WAYS}`);
+  return checkToken({ value: value.trim(), source: "the prompt" });
+}
+
+function checkToken(found: Setting): Setting {
+  const { value, source } = found;
+  if (value === "") throw new CliError(`no token in ${source}`, `give it by ${TOKEN_WAYS}`);
   // What a header cannot carry would otherwise fail in fetch, whose message quotes the value.
-  if (found !== undefined && !/^[\u0021-\u007e]+$/.test(found.value)) {
+  if (!/^[\u0021-\u007e]+$/.test(value)) {
     throw new CliError(
-      `the token of ${found.source} holds characters that no token has`,
-      `write the token alone into ${found.source}, on one line`,
+      `the token of ${source} holds characters that no token has`,
+      `write the token alone into ${source}, on one line`,
     );
   }
   return found;
+}
+
+async function namedToken({ stdin }: Terminal, file: string): Promise<Setting> {
+  if (file !== "-") return { value: (await readTokenFile(file)).trim(), source: file };
+  // A terminal would show what is typed.
+  if (stdin.isTerminal) return askToken();
+  return { value: new TextDecoder().decode(await stdin.read()).trim(), source: "standard input" };
+}
+
+async function readTokenFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    // Without the path: somebody may have given the token in its place.
+    throw new CliError(
+      `cannot read the file of --token-file: ${fileProblem(error)}`,
+      "--token-file takes the path of a file that holds the token, or - for standard input",
+    );
+  }
 }
 
 async function storedToken(env: Environment): Promise<Setting | undefined> {
@@ -28,8 +68,10 @@ async function storedToken(env: Environment): Promise<Setting | undefined> {
     if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) {
       return undefined;
     }
-    throw new CliError(`cannot read ${path}: ${fileProblem(error)}`, "set COFFER_TOKEN, or make the file readable", {
-      cause: error,
-    });
+    throw new CliError(
+      `cannot read ${path}: ${fileProblem(error)}`,
+      "make the file readable, or give the token by --token-file FILE or COFFER_TOKEN",
+      { cause: error },
+    );
   }
 }

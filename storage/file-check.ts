@@ -1,20 +1,21 @@
 import { Database } from "bun:sqlite";
-import { closeSync, existsSync, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { StoreError } from "./driver.ts";
+import { Bytes, isRegularFile } from "./file-bytes.ts";
 import { APPLICATION_ID, FORMAT, SCHEMA, type StorePaths } from "./file-format.ts";
+import { checkLog, pagesInLog } from "./file-log.ts";
 import { damaged } from "./file-refusal.ts";
 
-/** SQLite file format, §1.3 and §4: the headers of the database, of the log and of each frame in the log. */
+/** SQLite file format, §1.3: the header of the database. */
 const DB_HEADER = 100;
 const MAGIC = "SQLite format 3\0";
-const WAL_HEADER = 32;
-const FRAME_HEADER = 24;
 /** SQLite locks bytes here and never writes the page that holds them. */
 const LOCK_BYTE = 0x40000000;
 
 /**
  * Looks at the files before SQLite does, which would roll a log back or forward and could take a missing end for
- * zeros, and changes nothing. It costs the same for a store of any size: bit rot in the middle shows when it is read.
+ * zeros, and changes nothing. It costs the same for a store of any size: the log is read whole, and bit rot in the middle
+ * of the database shows when it is read.
  * Gives false when there is no store and never was one; throws {@link StoreError} when there is one that is not whole.
  *
  * NOTE: no connection of this process may have the store open, see file-lock.ts.
@@ -32,7 +33,9 @@ export function checkFiles(paths: StorePaths, hasStore: boolean): boolean {
   // The index is the first to go at a clean stop.
   if (existsSync(paths.shm) && !isRegularFile(paths.wal))
     throw damaged(`${paths.wal} is missing, but its index is there`);
-  checkSize(paths, checkHeader(paths.db));
+  const size = checkHeader(paths.db);
+  checkLog(paths);
+  checkSize(paths, size);
   return true;
 }
 
@@ -95,47 +98,6 @@ function checkSize({ db, wal }: StorePaths, { page, pagesInFile, pages }: Size):
   }
 }
 
-function pagesInLog(wal: string, page: number): ReadonlySet<number> {
-  const numbers = new Set<number>();
-  if (!isRegularFile(wal)) return numbers;
-  using file = new Bytes(wal);
-  const salt = file.read(0, WAL_HEADER)?.getBigUint64(16);
-  for (let at = WAL_HEADER; ; at += FRAME_HEADER + page) {
-    const frame = file.read(at, FRAME_HEADER);
-    // Frames of an earlier round lie behind those of the present one; the salt tells them apart.
-    if (frame === undefined || frame.getBigUint64(8) !== salt) return numbers;
-    numbers.add(frame.getUint32(0));
-  }
-}
-
 function isSqlite(header: DataView): boolean {
   return new TextDecoder("latin1").decode(new Uint8Array(header.buffer, 0, MAGIC.length)) === MAGIC;
-}
-
-/** False when there is nothing; what is there and is no regular file is refused, a symbolic link included. */
-function isRegularFile(path: string): boolean {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return false;
-  if (!stat.isFile()) throw damaged(`${path} is not a regular file`);
-  return true;
-}
-
-class Bytes implements Disposable {
-  readonly size: number;
-  readonly #descriptor: number;
-
-  constructor(path: string) {
-    this.#descriptor = openSync(path, "r");
-    this.size = fstatSync(this.#descriptor).size;
-  }
-
-  /** undefined where the file ends before. */
-  read(at: number, length: number): DataView | undefined {
-    const bytes = new Uint8Array(length);
-    return readSync(this.#descriptor, bytes, 0, length, at) === length ? new DataView(bytes.buffer) : undefined;
-  }
-
-  [Symbol.dispose](): void {
-    closeSync(this.#descriptor);
-  }
 }

@@ -6,6 +6,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -13,12 +14,23 @@ import {
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { APPLICATION_ID, FORMAT, SCHEMA, type StorePaths } from "./file-format.ts";
+import { codeOf } from "./file-refusal.ts";
 
 /**
- * Makes the folder when it is absent, and the folders above it, all with mode 0700 whatever the umask. Gives its real
- * absolute path: a change of the working folder or of a symbolic link does not move an open store.
+ * Makes the folder of a store when it is absent, and the folders above it, all with mode 0700 whatever the umask; an
+ * empty one is taken from everybody but its owner, and one that holds something is left alone. Gives its real absolute
+ * path: a change of the working folder or of a symbolic link does not move an open store.
  */
-export function makeFolder(path: string): string {
+export function openFolder(path: string): string {
+  const folder = makeFolder(path);
+  const { mode, uid } = statSync(folder);
+  // Somebody who may write to a folder of another owner cannot change its mode, and need not.
+  const isWide = (mode & 0o077) !== 0 && uid === process.geteuid?.();
+  if (isWide && readdirSync(folder).length === 0) chmodSync(folder, mode & 0o700);
+  return folder;
+}
+
+function makeFolder(path: string): string {
   const folder = resolve(path);
   if (!existsSync(folder)) {
     const parent = makeFolder(dirname(folder));
@@ -64,6 +76,15 @@ export function restrictFiles({ db, wal, shm }: StorePaths): void {
 /** Makes the names in a folder durable: of files that came, went or were renamed. */
 export function syncFolder(folder: string): void {
   syncFile(folder);
+}
+
+/** The same at the stop, where a folder that is gone, with its disk perhaps, has no names to keep. */
+export function syncFolderIfThere(folder: string): void {
+  try {
+    syncFolder(folder);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
 }
 
 function syncFile(path: string): void {

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { chmodSync, closeSync, openSync } from "node:fs";
+import { chmodSync, closeSync, lstatSync, openSync } from "node:fs";
 import { StoreError } from "./driver.ts";
 import type { StorePaths } from "./file-format.ts";
 import { codeOf } from "./file-refusal.ts";
@@ -66,5 +66,7 @@ function createAbsent(path: string): void {
     closeSync(descriptor);
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error;
+    // SQLite would follow a symbolic link, and write into the database that it names.
+    if (!lstatSync(path).isFile()) throw new StoreError(`${path} is not a regular file`, "move it out of the way");
   }
 }

@@ -1,6 +1,7 @@
 import { Database, type Statement } from "bun:sqlite";
 import type { Page } from "./driver.ts";
 import { SELECT_VALUE, type StorePaths } from "./file-format.ts";
+import { codeOf, damaged } from "./file-refusal.ts";
 
 const FIRST_ROWS = 16;
 const MAX_ROWS = 512;
@@ -8,14 +9,17 @@ const MAX_ROWS = 512;
 /**
  * Reads on the calling thread, over a read-only connection of its own: three times as fast as asking the thread that
  * writes. It sees a transaction once that is durable, for SQLite shows it to others only after it has synced the log.
+ * What cannot be read because the file is damaged, or its disk is, throws `StoreError`.
  */
 export class Reader implements Disposable {
+  readonly #folder: string;
   readonly #db: Database;
   readonly #value: Statement<{ value: Uint8Array }, [string]>;
   readonly #paths: Statement<unknown, [from: string, limit: number]>;
   readonly #pathsBelow: Statement<unknown, [from: string, limit: number, end: string]>;
 
-  constructor({ db }: StorePaths) {
+  constructor({ folder, db }: StorePaths) {
+    this.#folder = folder;
     this.#db = new Database(db, { readonly: true, strict: true });
     this.#db.run("PRAGMA busy_timeout = 1000");
     this.#value = this.#db.query(SELECT_VALUE);
@@ -25,7 +29,7 @@ export class Reader implements Disposable {
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#value.get(key)?.value;
+    return this.#read(() => this.#value.get(key)?.value);
   }
 
   /**
@@ -55,11 +59,21 @@ export class Reader implements Disposable {
   /** The first paths in the folder `prefix` that lie behind its child `last`. */
   #rows(prefix: string, last: string, limit: number): string[] {
     const from = prefix + behind(last);
-    const rows =
+    const rows = this.#read(() =>
       prefix === ""
         ? this.#paths.values(from, limit)
-        : this.#pathsBelow.values(from, limit, `${prefix.slice(0, -1)}${BEHIND_SLASH}`);
+        : this.#pathsBelow.values(from, limit, `${prefix.slice(0, -1)}${BEHIND_SLASH}`),
+    );
     return rows.map(([path]) => String(path));
+  }
+
+  #read<T>(query: () => T): T {
+    try {
+      return query();
+    } catch (error) {
+      if (!(error instanceof Error) || !/^SQLITE_(CORRUPT|NOTADB|IOERR)/.test(codeOf(error))) throw error;
+      throw damaged(`the store in ${this.#folder} is damaged: ${error.message}`, { cause: error });
+    }
   }
 
   [Symbol.dispose](): void {

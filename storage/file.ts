@@ -1,6 +1,6 @@
 import type { Driver, Page } from "./driver.ts";
 import { checkContent, checkFiles } from "./file-check.ts";
-import { createStore, makeFolder, restrictFiles, syncFolder } from "./file-create.ts";
+import { createStore, openFolder, restrictFiles, syncFolderIfThere } from "./file-create.ts";
 import { MAX_VALUE, storePaths } from "./file-format.ts";
 import { Lock } from "./file-lock.ts";
 import { Reader } from "./file-reader.ts";
@@ -20,7 +20,7 @@ export async function openFile(path: string, { fatal }: FileOptions): Promise<Dr
   let folder = path;
   await using opened = new AsyncDisposableStack();
   try {
-    folder = makeFolder(path);
+    folder = openFolder(path);
     const paths = storePaths(folder);
     const lock = opened.use(Lock.take(paths));
     if (!checkFiles(paths, lock.hasStore)) createStore(paths);
@@ -29,7 +29,7 @@ export async function openFile(path: string, { fatal }: FileOptions): Promise<Dr
     restrictFiles(paths);
     const writer = await Writer.open(folder, fatal);
     // A log that is gone while its index came back after a power failure would look like damage.
-    opened.defer(() => syncFolder(folder));
+    opened.defer(() => syncFolderIfThere(folder));
     opened.use(writer);
     // Closed before the writer: only the last connection removes the log, and a read-only one does not.
     const reader = opened.use(new Reader(paths));

@@ -102,6 +102,37 @@ describe("a body over the limit", () => {
   });
 });
 
+describe("a form", () => {
+  test("of very many fields is refused before it costs anything", async () => {
+    await using server = await startCoffer();
+    const body = Array.from({ length: 200_000 }, (_each, index) => `k${index}=`).join("&");
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    // It took minutes, and the test ran out of time, when every field was looked up among all.
+    const { status, text } = await server.call("PUT", "sys/init", { body, headers });
+    expect([status, text]).toEqual([400, expect.stringContaining("exceeded maximum number of strings")]);
+  });
+
+  test("of a few fields is a body like any other", async () => {
+    await using server = await startCoffer();
+    const { token } = await server.initAndUnseal();
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    await server.call("POST", "sys/mounts/kv", { token, headers, body: "type=kv&description=a&description=b" });
+    await server.call("PUT", "kv/x", { token, headers, body: "one=1&two=2&one=3" });
+    expect((await server.call("GET", "kv/x", { token })).body["data"]).toEqual({ one: "1,3", two: "2" });
+  });
+});
+
+describe("a request without a usable Host", () => {
+  test.each(["x@y", "a b", ""])("%p is routed by the path that it names", async (host) => {
+    await using server = await startServer({ args: ["--storage", "memory:"] });
+    const ask = async (path: string) =>
+      (await exchange(server.port, { method: "GET", path, headers: { host } }))?.status;
+    expect(await ask("/v1/sys/seal-status")).toBe(200);
+    expect(await ask("/x/v1/sys/seal-status")).toBe(404);
+    expect(await ask("/v1/sys/nothing?u=a://b/v1/sys/seal-status")).toBe(503);
+  });
+});
+
 describe("a store that is not initialised", () => {
   test("is empty after every init that was refused", async () => {
     const store = new Map<string, Uint8Array>();

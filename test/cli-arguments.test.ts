@@ -34,10 +34,18 @@ describe("the environment", () => {
   test.each(["BUN_OPTIONS", "BUN_BE_BUN", "NODE_OPTIONS", "BUN_INSPECT", "BUN_INSPECT_PRELOAD", "BUN_INSPECT_X"])(
     "with %s is noticed, unless it is empty",
     (name) => {
-      expect(injectedVariable({ HOME: "/", [name]: "x" })).toBe(name);
+      expect(injectedVariable({ HOME: "/", [name]: "x" })).toMatchObject({ name });
       expect(injectedVariable({ HOME: "/", [name]: "" })).toBeUndefined();
     },
   );
+
+  test.each(["0", "1"])("with NODE_TLS_REJECT_UNAUTHORIZED=%s is noticed, for what it does", (value) => {
+    expect(injectedVariable({ HOME: "/", NODE_TLS_REJECT_UNAUTHORIZED: value })).toEqual({
+      name: "NODE_TLS_REJECT_UNAUTHORIZED",
+      reason: "it switches off the check of the server's certificate",
+    });
+    expect(injectedVariable({ HOME: "/", NODE_TLS_REJECT_UNAUTHORIZED: "" })).toBeUndefined();
+  });
 
   test("with such a variable stops the program before it does anything", async () => {
     const { code, stdout, stderr } = await coffer(["version"], { env: { BUN_INSPECT_CONNECT_TO: "x" } });

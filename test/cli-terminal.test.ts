@@ -1,18 +1,19 @@
 /** What only shows with real terminals, pipes and devices around the process. */
 
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { coffer } from "./cli/spawn.ts";
 
 const MAIN = join(import.meta.dir, "../cli/main.ts");
 
-/** Runs the client on a terminal, and types `typed` once `awaited` has appeared on it. */
+/** Runs the client on a terminal, types `typedFirst` at once, and `typed` when `awaited` has appeared on it. */
 async function onTerminal(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   awaited: string,
   typed: string,
+  typedFirst = "",
 ) {
   let screen = "";
   const child = Bun.spawn([process.execPath, MAIN, ...args], {
@@ -25,6 +26,7 @@ async function onTerminal(
       },
     },
   });
+  child.terminal?.write(typedFirst);
   return { code: await child.exited, screen };
 }
 
@@ -61,6 +63,62 @@ describe("on a terminal", () => {
     expect(screen).toContain("coffer: cancelled");
   });
 
+  describe("without a token", () => {
+    const tokens: (string | null)[] = [];
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch(request) {
+        tokens.push(request.headers.get("x-vault-token"));
+        return Response.json({ data: { k: "v" } });
+      },
+    });
+    const env = { COFFER_ADDR: server.url.origin, NO_COLOR: "1" };
+    const prompt = "Token (will be hidden):";
+    beforeEach(() => void tokens.splice(0));
+    afterAll(() => server.stop(true));
+
+    test.each([
+      ["", []],
+      [" and with standard input named for it", ["--token-file", "-"]],
+    ])("a command that needs one asks for it once and does not show it%s", async (_, options) => {
+      const { code, screen } = await onTerminal(["kv", "get", ...options, "secret/a"], env, prompt, "hunter2\r");
+      expect({ code, screen, tokens }).toMatchObject({ code: 0, tokens: ["hunter2"] });
+      expect(screen).not.toContain("hunter");
+      expect(screen).toContain("k      v\r\n");
+    });
+
+    test.each([
+      ["nothing", "\r", "coffer: no token in the prompt\r\n"],
+      ["Ctrl-C", "\u0003", "coffer: cancelled\r\n"],
+    ])("and with %s for an answer, it sends nothing", async (_, typed, said) => {
+      const { code, screen } = await onTerminal(["kv", "get", "secret/a"], env, prompt, typed);
+      expect({ code, screen, tokens }).toMatchObject({ code: 1, tokens: [] });
+      expect(screen).toContain(said);
+      expect(screen).toContain("coffer: hint: give it ");
+    });
+
+    test("a value is read from the terminal to its end before the token is asked for", async () => {
+      const { code, screen } = await onTerminal(
+        ["kv", "put", "secret/a", "k=-"],
+        env,
+        prompt,
+        "hunter2\r",
+        "v\n\u0004",
+      );
+      expect({ code, screen, tokens }).toMatchObject({ code: 0, tokens: ["hunter2"] });
+      expect(screen).not.toContain("hunter");
+    });
+
+    test("wrong arguments and public commands ask for none", async () => {
+      const wrong = await onTerminal(["kv", "put", "secret/a", "nothing"], env, prompt, "");
+      expect(wrong.screen).toStartWith("coffer: argument 1 after the path is not key=value\r\n");
+      const { screen } = await onTerminal(["status"], env, prompt, "");
+      expect(screen).not.toContain("Token");
+      expect(tokens).toEqual([null]);
+    });
+  });
+
   test("a request that takes over a second says so, and clears the line", async () => {
     let answer: (() => void) | undefined;
     const held = new Promise<void>((resolve) => (answer = resolve));
@@ -74,7 +132,7 @@ describe("on a terminal", () => {
     });
     let screen = "";
     const child = Bun.spawn([process.execPath, MAIN, "kv", "get", "secret/a"], {
-      env: { HOME: "/nonexistent", COFFER_ADDR: server.url.origin },
+      env: { HOME: "/nonexistent", COFFER_ADDR: server.url.origin, COFFER_TOKEN: "the-token" },
       terminal: {
         data(_, bytes) {
           screen += new TextDecoder().decode(bytes);

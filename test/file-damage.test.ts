@@ -2,38 +2,13 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { openFile } from "../storage/file.ts";
-import { contents, fatal, refused, startChild, temporaryFolder } from "./file-store.ts";
-
-/** A store with 200 values of 4 KiB that was closed. */
-async function makeStore(path: string): Promise<void> {
-  await using driver = await openFile(path, { fatal });
-  await Promise.all(Array.from({ length: 200 }, (_, index) => driver.put(`key${index}`, new Uint8Array(4096))));
-}
-
-const LATE = `for (let index = 0; index < 20; index++) await driver.put("late" + index, new Uint8Array(4096).fill(index));`;
-
-/** A store whose last writes are in the log, as a process leaves it that was killed. */
-async function makeKilledStore(path: string, writes = LATE): Promise<void> {
-  await makeStore(path);
-  await using child = startChild(`
-    const driver = await open(${JSON.stringify(path)});
-    ${writes}
-    console.log("written");
-  `);
-  await child.lines.next();
-  child.kill();
-  await child.exited;
-}
+import { makeKilledStore, makeStore, shorten } from "./file-killed.ts";
+import { contents, refused, temporaryFolder } from "./file-store.ts";
 
 function edit(path: string, change: (db: Database) => void): void {
   const db = new Database(join(path, "coffer.db"));
   change(db);
   db.close();
-}
-
-function shorten(path: string, bytes: number): void {
-  fs.truncateSync(path, fs.statSync(path).size - bytes);
 }
 
 const DAMAGE: Record<string, { make: (path: string) => Promise<void> | void; message: string | RegExp }> = {

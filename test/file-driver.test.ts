@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, statSync, symlinkSync, watch, writeFileSync, chmodSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, statSync, symlinkSync, watch, writeFileSync, chmodSync } from "node:fs";
 import { join } from "node:path";
 import { openFile } from "../storage/file.ts";
 import { contents, fatal, openStore, refused, startChild, temporaryFolder } from "./file-store.ts";
@@ -103,18 +103,42 @@ describe("file store, files", () => {
     }
   });
 
-  test("keep the mode that an existing folder has", async () => {
+  test("keep the mode of an existing folder that holds something", async () => {
     await using folder = temporaryFolder();
+    writeFileSync(join(folder.path, "other"), "");
     chmodSync(folder.path, 0o750);
     await using _driver = await openFile(folder.path, { fatal });
     expect(statSync(folder.path).mode & 0o777).toBe(0o750);
+  });
+
+  test("take an empty folder from everybody but its owner, and leave the folder above it alone", async () => {
+    await using folder = temporaryFolder();
+    chmodSync(folder.path, 0o755);
+    const path = join(folder.path, "store");
+    mkdirSync(path);
+    chmodSync(path, 0o777);
+    await using _driver = await openFile(path, { fatal });
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+    await using _below = await openFile(join(folder.path, "other", "below"), { fatal });
+    expect(statSync(folder.path).mode & 0o777).toBe(0o755);
+  });
+
+  test("that are gone when the store closes do not keep it from closing", async () => {
+    await using folder = temporaryFolder();
+    const path = join(folder.path, "store");
+    const driver = await openFile(path, { fatal });
+    await driver.put("a", one);
+    renameSync(path, join(folder.path, "elsewhere"));
+    await driver[Symbol.asyncDispose]();
+    await using moved = await openFile(join(folder.path, "elsewhere"), { fatal });
+    expect(await moved.get("a")).toEqual(one);
   });
 
   test("are made anew after a process was killed while it made them", async () => {
     await using folder = temporaryFolder();
     for (let round = 0; round < 5; round++) {
       const path = join(folder.path, `store${round}`);
-      mkdirSync(path);
+      mkdirSync(path, { mode: 0o700 });
       await using child = startChild(`await open(${JSON.stringify(path)}); console.log("opened");`);
       // The names come in the order in which they are made: one round for each.
       let left = round + 1;

@@ -211,9 +211,9 @@ describe("where it cannot be", () => {
     const { server, token, store, keys, call, give } = await openCeremony(alice, 254, 200);
     await using _ = server;
     const { generateKey } = await import("openpgp");
-    const userIDs = Array.from({ length: 150 }, (_each, index) => ({ name: `${index} ${"n".repeat(80)}` }));
+    const userIDs = Array.from({ length: 10 }, (_each, index) => ({ name: `${index} ${"n".repeat(3000)}` }));
     const { publicKey } = await generateKey({ userIDs, date: new Date("2025-06-01T00:00:00Z") });
-    expect(publicKey.length).toBeGreaterThan(40_000);
+    expect(publicKey.length).toBeGreaterThan(35_000);
     await must(call("PUT", ATTEMPT, { token, body: { pgp_key: publicKey } }));
     for (const key of keys.slice(0, 199)) await must(give(key));
     expect(store.get("core/register")?.length).toBeLessThan(512 * 1024);

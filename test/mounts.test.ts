@@ -172,7 +172,11 @@ describe("enabling mounts", () => {
   });
 
   const refused: Record<string, [string, object, string]> = {
-    "an unknown type": ["x", { type: "unheard-of" }, "plugin not found in the catalog"],
+    "an unknown type": [
+      "x",
+      { type: "unheard-of" },
+      'plugin not found in the catalog: "type" names no engine of this server',
+    ],
     "no type": ["x", {}, "backend type must be specified as a string"],
     "a version that is not there": [
       "x",

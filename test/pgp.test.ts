@@ -140,6 +140,12 @@ describe("is refused", () => {
     for (const text of texts) expect(await refusal(text)).toBe("the PGP key could not be parsed");
   });
 
+  test("a key of very many signatures, each of which would have to be verified", async () => {
+    const userIDs = Array.from({ length: 40 }, (_each, index) => ({ name: `name ${index}` }));
+    const { publicKey } = await generateKey({ userIDs, date: new Date(NOW - 1000) });
+    expect(await refusal(publicKey)).toBe("the PGP key has too many signatures: export it without others' signatures");
+  });
+
   test("what is larger than any key, without a look at it", async () => {
     const { armored } = await pgpKey("curve25519");
     for (const text of ["A".repeat(1024 * 1024), armored + " ".repeat(64 * 1024)]) {

@@ -173,15 +173,18 @@ describe("a start is refused", () => {
     expect(stderr).not.toContain(value);
   });
 
-  // This variable turns the file into Bun itself before any line of the program runs: nothing can refuse it. What holds
-  // is that Bun knows no command of that name.
-  test("with BUN_BE_BUN, by the runtime", async () => {
-    const { code, stdout } = await coffer(["server", "--dev", "--listen", "127.0.0.1:0"], {
-      ...executable,
-      env: { BUN_BE_BUN: "1" },
-    });
-    expect(code).toBe(1);
-    expect(stdout).not.toContain("Coffer");
+  test.skipIf(process.platform !== "linux").each([
+    ["BUN_BE_BUN", "1"],
+    ["BUN_OPTIONS", "--preload=./evil.ts"],
+    ["BUN_INSPECT_PRELOAD", "./evil.ts"],
+  ])("with %s in the environment, which does nothing", async (name, value) => {
+    const cwd = newFolder();
+    const trace = join(cwd, "trace");
+    writeFileSync(join(cwd, "evil.ts"), `require("node:fs").writeFileSync(${JSON.stringify(trace)}, "");`);
+    const { exitCode, stdout, stderr } = Bun.spawnSync([EXECUTABLE, "version"], { env: { [name]: value }, cwd });
+    expect([exitCode, stdout.toString()]).toEqual([1, ""]);
+    expect(stderr.toString()).toContain(`coffer: ${name} is set`);
+    expect(existsSync(trace)).toBe(false);
   });
 });
 

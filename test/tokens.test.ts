@@ -2,53 +2,10 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { TOKEN_SALT_PATH, Tokens } from "../core/access/tokens.ts";
 import { Barrier } from "../core/barrier/barrier.ts";
-import type { Caller, TokenSettings } from "../core/needs.ts";
-import type { Driver } from "../storage/driver.ts";
-import { barrierStore, type Fate, gate } from "./barrier-store.ts";
+import { type Fate, gate } from "./barrier-store.ts";
 import { forEveryCrash } from "./crash.ts";
 import { memoryOver, rejection, runs, wrapDriver } from "./harness.ts";
-
-const made = (id?: string, orphan = false): TokenSettings => ({ id, displayName: "token", meta: null, orphan });
-
-/** A token store with its root token, and ways to open it anew. */
-async function tokenStore() {
-  const base = barrierStore();
-  const first = await base.open();
-  await first.put(TOKEN_SALT_PATH, Tokens.newSalt());
-  const root = await (await Tokens.open(first, base.clock)).createRoot();
-  await first.close();
-  const open = async (driver: Driver = memoryOver(base.store)) => {
-    const barrier = await base.open(driver);
-    return { barrier, tokens: await Tokens.open(barrier, base.clock) };
-  };
-  return { ...base, root, open };
-}
-
-async function callerOf(tokens: Tokens, token: string): Promise<Caller> {
-  const caller = await tokens.authenticate(token);
-  if (caller === undefined) throw new Error("the token is not valid");
-  return caller;
-}
-
-/** root → parent → {child → grandchild, another}, and beside them an orphan that parent made, and a sibling. */
-async function family() {
-  const store = await tokenStore();
-  const { tokens, barrier } = await store.open();
-  const grow = async (under: string, orphan = false) =>
-    (await tokens.create(await callerOf(tokens, under), made(undefined, orphan))).token;
-  const parent = await grow(store.root);
-  const sibling = await grow(store.root);
-  const child = await grow(parent);
-  const grandchild = await grow(child);
-  const another = await grow(parent);
-  const orphan = await grow(parent, true);
-  await barrier.close();
-  return { ...store, parent, below: [child, grandchild, another], beside: [store.root, sibling, orphan] };
-}
-
-async function alive(tokens: Tokens, held: readonly string[]): Promise<boolean[]> {
-  return Promise.all(held.map(async (token) => (await tokens.authenticate(token)) !== undefined));
-}
+import { alive, callerOf, family, made, tokenStore } from "./token-store.ts";
 
 describe("tokens", () => {
   test("are known by their text only, and outlive a restart", async () => {
@@ -277,5 +234,29 @@ describe("creating while revoking", () => {
     await tokens.revokeSelf(revoker);
     expect(await rejection(tokens.create(held, made("A")))).toBeInstanceOf(Error);
     expect(await tokens.authenticate("A")).toBeUndefined();
+  });
+
+  test("a child that is written after its parent's revocation, by a node that dies then, does not live on", async () => {
+    const { open, store, root } = await tokenStore();
+    let hold: (operation: string) => Promise<void> | undefined = () => undefined;
+    const { tokens } = await open(
+      wrapDriver(memoryOver(store), async (operation, key, act) => {
+        if (key.startsWith("sys/token/id/")) await hold(operation);
+        return act();
+      }),
+    );
+    await tokens.create(await callerOf(tokens, root), made("parent", true));
+    const [creator, revoker] = [await callerOf(tokens, "parent"), await callerOf(tokens, "parent")];
+    const [waiting, go, dying] = [0, 1, 2].map(() => Promise.withResolvers<void>());
+    hold = (operation) => (operation === "swap" ? (waiting?.resolve(), go?.promise) : undefined);
+    void tokens.create(creator, made("child")).catch(() => undefined);
+    await waiting?.promise;
+    hold = () => undefined;
+    await tokens.revokeSelf(revoker);
+    hold = (operation) => (operation === "get" ? (dying?.resolve(), new Promise(() => undefined)) : undefined);
+    go?.resolve();
+    await dying?.promise;
+    const later = await open(memoryOver(new Map(store)));
+    expect(await alive(later.tokens, ["parent", "child"])).toEqual([false, false]);
   });
 });

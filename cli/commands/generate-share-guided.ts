@@ -6,7 +6,7 @@ import { CliError } from "../errors.ts";
 import { checkShare } from "../key-share.ts";
 import { readPublicKey } from "../pgp-key.ts";
 import { askConsent, askHidden } from "../prompt.ts";
-import { printError } from "../terminal.ts";
+import { canAsk, printError } from "../terminal.ts";
 import {
   attemptTable,
   cancelAttempt,
@@ -17,7 +17,7 @@ import {
   startAttempt,
 } from "./generate-share-attempt.ts";
 import { checkOutput, deliver } from "./generate-share-output.ts";
-import { canAsk, consentQuestion } from "./generate-share-update.ts";
+import { consentQuestion } from "./generate-share-update.ts";
 import { noKey } from "./operator-generate-share.ts";
 
 export interface GuidedFlags {

@@ -8,7 +8,7 @@ import { CliError } from "../errors.ts";
 import { readShare, refuseArguments } from "../key-share.ts";
 import { fingerprintText, parseFingerprint } from "../pgp-fingerprint.ts";
 import { askConsent } from "../prompt.ts";
-import type { Terminal } from "../terminal.ts";
+import { canAsk } from "../terminal.ts";
 import { attemptTable, COMMAND, giveShare, readAttempt, readSplit } from "./generate-share-attempt.ts";
 import { checkOutput, deliver } from "./generate-share-output.ts";
 
@@ -32,11 +32,6 @@ export async function update(context: Context, args: readonly string[], flags: U
   else if (context.format === "json") await context.print("", attempt);
   else await context.terminal.stderr.write(`${progress} of ${required} shares given\n`);
   return 0;
-}
-
-/** Whether there is somebody who can be shown something and asked about it. */
-export function canAsk({ stdin, stderr }: Terminal): boolean {
-  return stdin.isTerminal && stderr.isTerminal;
 }
 
 /** What a custodian is asked, given how many shares there are now. */

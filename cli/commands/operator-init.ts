@@ -4,6 +4,7 @@ import { Initialised, InitStatus } from "../answers.ts";
 import { checkAnswer } from "../client.ts";
 import type { Context } from "../context.ts";
 import { asCliError, CliError } from "../errors.ts";
+import { escapeLine } from "../escape.ts";
 import { readPublicKey } from "../pgp-key.ts";
 
 export interface InitFlags {
@@ -26,10 +27,10 @@ export async function init(context: Context, flags: InitFlags): Promise<number> 
   });
   const made = checkAnswer(Initialised, body, failure);
   const lines = [
-    ...made.keys_base64.map((share, at) => `Unseal Key ${at + 1}: ${share}`),
-    ...made.recovery_keys_base64.map((share, at) => `Recovery Key ${at + 1}: ${share}`),
+    ...made.keys_base64.map((share, at) => `Unseal Key ${at + 1}: ${escapeLine(share)}`),
+    ...made.recovery_keys_base64.map((share, at) => `Recovery Key ${at + 1}: ${escapeLine(share)}`),
     "",
-    `Initial Root Token: ${made.root_token}`,
+    `Initial Root Token: ${escapeLine(made.root_token)}`,
     "",
     ...advice(keyShares, keyThreshold),
     ...pgpAdvice(flags),

@@ -71,7 +71,7 @@ export class Mounts implements MountNeeds {
     checkLeaseTtls(mount);
     if (isProtected(mount.path)) throw invalid(`cannot mount "${mount.path}"`);
     if (!this.#engines.some(({ type }) => type === mount.type)) {
-      throw invalid("plugin not found in the catalog");
+      throw invalid('plugin not found in the catalog: "type" names no engine of this server');
     }
     if (this.#engineOf(mount.type, mount.options) === undefined) {
       throw invalid(`this version of "${mount.type}" is not supported`);

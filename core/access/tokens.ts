@@ -165,25 +165,28 @@ export class Tokens implements TokenNeeds {
     id: string,
     isMeant: (token: StoredToken) => boolean,
     above: ReadonlySet<string> = new Set(),
-  ): Promise<void> {
+  ): Promise<boolean> {
     for (;;) {
       const entry = await this.#entries.read(IDS + id);
-      if (entry === undefined || !isMeant(entry.value)) return;
+      if (entry === undefined) return false;
+      if (!isMeant(entry.value)) return true;
       if (entry.value.revoked) break;
       if (await this.#entries.swap(IDS + id, entry.stored, encodeToken({ ...entry.value, revoked: true }))) break;
     }
     const within = new Set([...above, id]);
     for (const child of await this.#barrier.list(`${PARENTS}${id}/`)) {
       // The index may name what is no child: who lost the race for a chosen id has left it. Nor is it free of circles.
-      if (!within.has(child)) await this.#revoke(child, (token) => token.parent === id, within);
-      await this.#barrier.delete(`${PARENTS}${id}/${child}`);
+      const isThere = within.has(child) || (await this.#revoke(child, (token) => token.parent === id, within));
+      // One that is not there may be about to be written. Should its node die right after, the next unseal needs the index.
+      if (isThere) await this.#barrier.delete(`${PARENTS}${id}/${child}`);
     }
     const tombstone = await this.#entries.read(IDS + id);
-    if (tombstone?.value.revoked !== true) return;
+    if (tombstone?.value.revoked !== true) return true;
     // While the tombstone stands the id is taken, so what is deleted here is no other token's index.
     if (above.size === 0 && tombstone.value.parent !== "")
       await this.#barrier.delete(`${PARENTS}${tombstone.value.parent}/${id}`);
     await this.#entries.remove(IDS + id, tombstone.stored);
+    return true;
   }
 
   /** Whether the token `id` that has this accessor is revoked, or is no more. */

@@ -50,7 +50,11 @@ export class Gate {
   }
 }
 
-/** An outcome that the storage cannot tell is the client's error; anything else stays what it is. */
+/** An outcome that the storage cannot tell is the client's error, with its reason; anything else stays what it is. */
 export function asApiError(error: unknown): unknown {
-  return error instanceof Unknown ? new ApiError("unknown-outcome", undefined, { cause: error }) : error;
+  if (!(error instanceof Unknown)) return error;
+  const { message } = new ApiError("unknown-outcome");
+  return new ApiError("unknown-outcome", error.message === "" ? message : `${message}: ${error.message}`, {
+    cause: error,
+  });
 }

@@ -135,6 +135,9 @@ async function answer(server: Server, request: Request, trace: Trace): Promise<R
   const caller = needsToken ? await authenticate(opened.tokens, request.headers) : NOBODY;
   trace.authenticated = needsToken;
   if (needsToken) authorise(caller);
+  // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
+  // or unsealed, meanwhile says nothing about who may do this now.
+  if (route?.access !== "none" && server.opened() !== opened) throw new ApiError("sealed");
   if (route === undefined) throw missing(target);
 
   const body = route.body === undefined ? undefined : validate(route.body, fields);
@@ -218,7 +221,8 @@ function withWarnings(reply: Reply, route: Route, fields: JsonObject): Reply {
 
 /** Path and query as they stand in the URL, still encoded. The URL parser would decode some of it. */
 function splitUrl(url: string): { pathname: string; search: string } {
-  const start = url.indexOf("/", url.indexOf("://") + 3);
+  // Where the Host header is none, the runtime gives the target alone.
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   const target = start === -1 ? "/" : url.slice(start);
   const hash = target.indexOf("#");
   const end = hash === -1 ? target.length : hash;

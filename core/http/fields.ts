@@ -53,8 +53,9 @@ export function validate<T>(schema: v.GenericSchema<unknown, T>, input: unknown)
 function issueText(issue: v.BaseIssue<unknown>): string {
   const tellsValue = issue.message.endsWith(`eceived ${issue.received}`);
   const tail = tellsValue ? `expected ${issue.expected ?? "another value"}` : issue.message;
-  const name = issue.path?.[0]?.key;
-  if (typeof name !== "string") return tail;
+  const keys = (issue.path ?? []).map(({ key }) => key);
+  if (keys.length === 0 || !keys.every((key) => typeof key === "string")) return tail;
+  const name = keys.join(".");
   return `Field validation failed: error converting input for field "${name}": ${tail}`;
 }
 

@@ -6,13 +6,13 @@
 import { END, malformed, tooComplex, unexpected } from "./json-error.ts";
 
 /** Strings in a body, object keys and values together; Vault's limit. Each is hashed for each audit device. */
-const MAX_STRINGS = 1000;
+export const MAX_STRINGS = 1000;
 /** Levels of arrays and objects in each other. */
 const MAX_DEPTH = 500;
 /** Bytes that the parsed body may take, by the estimate of {@link COST}: Vault's limit for bodies of 32 MiB. */
 const MAX_MEMORY = 32 * 1024 * 1024 + 512 * 1024;
-/** Estimated bytes of a parsed value, as Vault counts them; a string costs its bytes besides. */
-const COST = { constant: 17, number: 24, string: 32, array: 40, object: 88 } as const;
+/** Estimated bytes of a parsed value, as Vault counts them; a string costs its bytes besides, a number kept as text more. */
+const COST = { constant: 17, number: 24, rawNumber: 280, string: 32, array: 40, object: 88 } as const;
 /** Integers of so many digits or fewer are exact in a double (2^53 has 16), and print as they were written. */
 const EXACT_DIGITS = 15;
 
@@ -203,7 +203,7 @@ class Scanner {
       if (this.peek() === 0x2b || this.peek() === MINUS) this.at += 1;
       this.digits("in exponent of numeric literal");
     }
-    this.charge(COST.number);
+    this.charge(isPlain ? COST.number : COST.rawNumber);
     if (!isPlain) this.judge(decoder.decode(this.bytes.subarray(start, this.at)));
   }
 

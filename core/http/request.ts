@@ -4,6 +4,8 @@
  */
 import { ApiError, invalid } from "../errors.ts";
 import type { Operation, Route } from "../plugin.ts";
+import { tooComplex } from "./json-error.ts";
+import { MAX_STRINGS } from "./json-scan.ts";
 import { type JsonObject, parseObject } from "./json.ts";
 import type { Query } from "./path.ts";
 
@@ -112,9 +114,16 @@ function isForm(headers: Headers, bytes: Uint8Array): boolean {
   return bytes[0] !== 0x7b && bytes[0] !== 0x5b;
 }
 
-/** Repeated keys are joined by a comma, as Vault does. */
+/** Repeated keys are joined by a comma, as Vault does. Names and values count as the strings of a JSON body do. */
 function formFields(bytes: Uint8Array): JsonObject {
-  const form = new URLSearchParams(new TextDecoder().decode(bytes));
-  const names = new Set(form.keys());
-  return Object.fromEntries(Array.from(names, (name) => [name, form.getAll(name).join(",")]));
+  let ampersands = 0;
+  for (const byte of bytes) if (byte === 0x26) ampersands += 1;
+  if (ampersands * 2 >= MAX_STRINGS) throw tooComplex("exceeded maximum number of strings");
+  const fields = new Map<string, string[]>();
+  for (const [name, value] of new URLSearchParams(new TextDecoder().decode(bytes))) {
+    const earlier = fields.get(name);
+    if (earlier === undefined) fields.set(name, [value]);
+    else earlier.push(value);
+  }
+  return Object.fromEntries(Array.from(fields, ([name, values]) => [name, values.join(",")]));
 }

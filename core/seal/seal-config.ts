@@ -34,7 +34,7 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_SHAR
 const schema = v.union([
   v.pipe(
     v.object({ type: v.literal("shamir"), secret_shares: count, secret_threshold: count }),
-    v.check(({ secret_shares, secret_threshold }) => secret_threshold <= secret_shares),
+    v.check(({ secret_shares: n, secret_threshold: t }) => t <= n && (t > 1 || n === 1)),
   ),
   v.strictObject({ type: v.literal("initialising"), id: v.string(), at: v.number() }),
 ]);

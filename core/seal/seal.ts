@@ -6,6 +6,7 @@
  */
 import type { Driver } from "../../storage/driver.ts";
 import { Barrier } from "../barrier/barrier.ts";
+import { asApiError } from "../barrier/gate.ts";
 import { KEYRING_PATH } from "../barrier/keyring.ts";
 import type { Clock } from "../clock.ts";
 import { AuthenticationFailed, equal, KEY_BYTES, randomBytes } from "../crypto.ts";
@@ -71,7 +72,15 @@ export class Seal<Opened> {
   }
 
   init(settings: InitSettings): Promise<Initialised> {
-    return this.#inTurn(() => initialise(this.#options.driver, this.#options.clock, settings));
+    return this.#inTurn(async () => {
+      // Whatever the storage says by now: what is unsealed is initialised.
+      if (this.#opened !== undefined) throw invalid("Vault is already initialized");
+      try {
+        return await initialise(this.#options.driver, this.#options.clock, settings);
+      } catch (error) {
+        throw asApiError(error);
+      }
+    });
   }
 
   /**
@@ -84,7 +93,7 @@ export class Seal<Opened> {
       if (this.#opened !== undefined) return;
       const config = await this.config();
       if (config === undefined) throw invalid("Vault is not initialized");
-      this.#add(parseShare(text), config.threshold);
+      this.#take(parseShare(text), config.threshold);
       if (this.#given.length < config.threshold) return;
       const shares = this.#given;
       this.#forget();
@@ -122,8 +131,17 @@ export class Seal<Opened> {
     });
   }
 
+  /** Adds a share to those given; one that was given already, or is refused, is overwritten. */
+  #take(share: Uint8Array, threshold: number): void {
+    const isNew = !this.#given.some((known) => equal(known, share));
+    try {
+      if (isNew) this.#add(share, threshold);
+    } finally {
+      if (!this.#given.includes(share)) share.fill(0);
+    }
+  }
+
   #add(share: Uint8Array, threshold: number): void {
-    if (this.#given.some((known) => equal(known, share))) return;
     if (threshold > 1) {
       if (share.length === SHARE_BYTES && !isShare(share)) throw refused("a share has no x coordinate of 0");
       if (!isShare(share)) throw refused("all parts must be the same length");
@@ -200,7 +218,10 @@ function unwrap(kek: Uint8Array, blob: Uint8Array, log: Log): Uint8Array[] {
     return unwrapRootKeys(kek, blob);
   } catch (error) {
     if (!(error instanceof AuthenticationFailed)) throw error;
-    log.warn({}, `a set of shares does not open ${ROOT_KEYS_PATH}: one of them is wrong, or the entry is damaged`);
+    log.warn(
+      {},
+      `a set of shares does not open ${ROOT_KEYS_PATH}: one of them is wrong, or ${SEAL_CONFIG_PATH} names too few of them, or the entry is damaged`,
+    );
     throw invalid(`${failed} ${error.message}`);
   }
 }

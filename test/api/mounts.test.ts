@@ -135,8 +135,16 @@ table("mounts that are refused", "unsealed", [
   { name: "mount", request: mount("kv", { type: "kv" }), status: 204 },
   refused("no type", mount("x", {}), "backend type must be specified as a string"),
   refused("no body", mount("x", ""), "backend type must be specified as a string"),
-  refused("an unknown type", mount("x", { type: "none" }), "plugin not found in the catalog"),
-  refused("another spelling", mount("x", { type: "KV" }), "plugin not found in the catalog"),
+  refused(
+    "an unknown type",
+    mount("x", { type: "none" }),
+    `plugin not found in the catalog: "type" names no engine of this server`,
+  ),
+  refused(
+    "another spelling",
+    mount("x", { type: "KV" }),
+    `plugin not found in the catalog: "type" names no engine of this server`,
+  ),
   refused("a version that is not there", mount("x", { type: "kv", options: { version: "3" } }), aString),
   refused("a taken path", mount("kv", { type: "kv" }), "path is already in use at kv/"),
   refused("a path below a taken one", mount("kv/x", { type: "kv" }), "path is already in use at kv/"),
