@@ -1,6 +1,7 @@
 /** The port: hands requests to the app, and stops without dropping any that it has begun to read. */
 
 import type { ListenAddress } from "./listen-address.ts";
+import { guardPath } from "./raw-path.ts";
 
 /** Above the pipeline's own limit, so that its 413 is the one that clients see. */
 const LARGEST_BODY = 64 * 1024 * 1024;
@@ -29,12 +30,12 @@ export function listen(address: ListenAddress, app: (request: Request) => Respon
     reusePort: false,
     idleTimeout: IDLE_SECONDS,
     maxRequestBodySize: LARGEST_BODY,
-    async fetch(request) {
+    ...guardPath(async (request) => {
       const response = await app(request);
       // A client that keeps its connection must not go on using it while the server is stopping.
       if (isStopping) response.headers.set("connection", "close");
       return response;
-    },
+    }),
     error: () => Response.json({ errors: ["internal error"] }, { status: 500 }),
   });
   return {
