@@ -13,16 +13,13 @@ const MAX_SEGMENTS = 32;
 /** A path that the app refuses as one with dot segments: the escape keeps them from the URL parser. */
 const WITH_DOTS = "http://localhost/v1/..%2F";
 
-/** What a verb that cannot be told is passed on as: one that the app does not know either. */
-const UNKNOWN_VERB = "PROPFIND";
-
 type Handler = (request: Request) => Promise<Response>;
 /** What a route's handler gets: the segments, decoded, by their names in the route. */
 type Routed = Request & { readonly params: Readonly<Record<string, string>> };
 
 /**
  * The verbs of the routes. Each is named: a route for all verbs would be given those that the runtime does not know, such
- * as `LIST`, as a GET. All others come to the fallback; none of them reads or changes a secret.
+ * as `LIST`, as a GET. The others that it knows come to the fallback; none of them reads or changes a secret.
  */
 const VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 
@@ -58,11 +55,9 @@ export function guardPath(handle: Handler): Guarded {
     routes,
     fetch(request) {
       const path = pathOf(request.url);
-      // The app refuses these itself: an empty segment, a verb that has no route.
+      // The app refuses these itself: an empty segment, a verb that has no route. What is left has too many segments.
       if (hasEmptySegment(path) || !VERBS.some((verb) => verb === request.method)) return handle(request);
-      if (count(path, "/") > MAX_SEGMENTS) return refuse(request);
-      // A verb that the runtime does not know, which it calls GET.
-      return handle(new Request(request.url, { method: UNKNOWN_VERB, headers: request.headers }));
+      return refuse(request);
     },
   };
 }
