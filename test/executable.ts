@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Answer, CallOptions, Unsealed } from "./harness.ts";
+import { type Answer, type CallOptions, giveShares, type Unsealed } from "./harness.ts";
 
 /** What `npm run build` makes. */
 export const EXECUTABLE = process.env["COFFER_EXECUTABLE"] ?? join(import.meta.dir, "../dist/coffer");
@@ -125,14 +125,7 @@ function apiOf(url: string): Pick<Server, "call" | "initAndUnseal" | "unseal"> {
     const answer = text.startsWith("{") ? (JSON.parse(text) as Record<string, unknown>) : {};
     return { status: response.status, headers: response.headers, text, body: answer };
   };
-  const unseal: Server["unseal"] = async (keys) => {
-    for (const key of keys) {
-      const { status, text, body } = await call("PUT", "sys/unseal", { body: { key } });
-      if (status !== 200) throw new Error(`unseal answered ${status}: ${text}`);
-      if (body["sealed"] === false) return;
-    }
-    throw new Error(`still sealed after ${keys.length} shares`);
-  };
+  const unseal: Server["unseal"] = (keys) => giveShares(call, keys);
   return {
     call,
     unseal,

@@ -172,14 +172,7 @@ export async function startCoffer(options: StartOptions = {}): Promise<TestServe
     return { status: response.status, headers: response.headers, text, body: jsonOf(text) };
   }
 
-  async function unseal(keys: readonly string[]): Promise<void> {
-    for (const key of keys) {
-      const { status, text, body } = await call("PUT", "sys/unseal", { body: { key } });
-      if (status !== 200) throw new Error(`unseal answered ${status}: ${text}`);
-      if (body["sealed"] === false) return;
-    }
-    throw new Error(`still sealed after ${keys.length} shares`);
-  }
+  const unseal = (keys: readonly string[]) => giveShares(call, keys);
 
   return {
     driver,
@@ -208,6 +201,16 @@ function jsonOf(text: string): Readonly<Record<string, unknown>> {
   if (text.trim() === "") return {};
   const parsed: unknown = JSON.parse(text);
   return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
+}
+
+/** Gives shares to a server until it is unsealed. */
+export async function giveShares(call: TestServer["call"], keys: readonly string[]): Promise<void> {
+  for (const key of keys) {
+    const { status, text, body } = await call("PUT", "sys/unseal", { body: { key } });
+    if (status !== 200) throw new Error(`unseal answered ${status}: ${text}`);
+    if (body["sealed"] === false) return;
+  }
+  throw new Error(`still sealed after ${keys.length} shares`);
 }
 
 /** What `promise` is rejected with; fails the test when it resolves, or when that is no error. */

@@ -43,11 +43,15 @@ export class KeyringStore {
     onOtherHistory: () => void,
   ): Promise<KeyringStore> {
     const frame = await load(driver);
-    const fitting = rootKeys.find((rootKey) => tryOpen(rootKey, frame) !== undefined);
-    for (const rootKey of rootKeys) if (rootKey !== fitting) rootKey.fill(0);
-    const keyring = fitting === undefined ? undefined : tryOpen(fitting, frame);
-    if (fitting === undefined || keyring === undefined) throw damaged("message authentication failed");
-    return new KeyringStore(driver, fitting, { keyring, frame }, onOtherHistory);
+    let opened: { readonly rootKey: Uint8Array; readonly keyring: Keyring } | undefined;
+    for (const rootKey of rootKeys) {
+      const keyring = opened === undefined ? tryOpen(rootKey, frame) : undefined;
+      if (keyring === undefined) rootKey.fill(0);
+      else opened = { rootKey, keyring };
+    }
+    if (opened === undefined) throw damaged("message authentication failed");
+    const { rootKey, keyring } = opened;
+    return new KeyringStore(driver, rootKey, { keyring, frame }, onOtherHistory);
   }
 
   /** The active term as this node last saw it; its count may be old. */
