@@ -21,9 +21,12 @@ test.each([
       await model.finish();
       for (const [what, times] of Object.entries(model.happened)) sum[what] = (sum[what] ?? 0) + times;
     });
-    await fc.assert(property, { numRuns: runs(30) });
-    const never = Object.keys(sum).filter((what) => sum[what] === 0 && !seldom.some((name) => name === what));
-    expect(never).toEqual([]);
+    const never = () => Object.keys(sum).filter((what) => sum[what] === 0 && !seldom.some((name) => name === what));
+    // Thirty random histories may miss a rare event: more of them are tried before that counts as never.
+    for (let tries = 0; tries === 0 || (tries < 10 && never().length > 0); tries++) {
+      await fc.assert(property, { numRuns: runs(30) });
+    }
+    expect(never()).toEqual([]);
   },
   600_000,
 );
