@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { randomBytes } from "../core/crypto.ts";
 import type { Driver } from "../storage/driver.ts";
 import { openFile } from "../storage/file.ts";
-import { SELECT_VALUE, storePaths } from "../storage/file-format.ts";
+import { storePaths } from "../storage/file-format.ts";
 import { temporaryFolder } from "./folder.ts";
 import { interleaved, type Measure } from "./rounds.ts";
 import type { Figure } from "./table.ts";
@@ -34,7 +34,7 @@ export async function measureFile(parent: string): Promise<Figure[]> {
   );
 
   using db = new Database(storePaths(folder.path).db, { readonly: true });
-  const statement = db.query(SELECT_VALUE);
+  const statement = db.query("SELECT value FROM entry WHERE path = ?1");
   const bare = perSecond(GETS, async () => {
     for (let done = 0; done < GETS; done += 1) statement.get(pathAt(done));
   });

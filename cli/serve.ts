@@ -29,6 +29,8 @@ export async function runServer(options: ServerOptions): Promise<number> {
   const interrupted = nextSignal();
 
   {
+    // A store is looked through when it is opened: a large one takes a while.
+    log.info({}, "opening the storage");
     // Disposed in reverse order: the coffer seals itself and gives back what its meter has not used, the storage closes.
     await using storage = await openStorage(storageUrl, { fatal: fate.fatal });
     await using coffer = openCoffer({

@@ -6,6 +6,7 @@ import type { Driver } from "../storage/driver.ts";
 import { Mounts } from "./access/mounts.ts";
 import { Tokens } from "./access/tokens.ts";
 import type { Barrier } from "./barrier/barrier.ts";
+import { namingDamage } from "./barrier/damage.ts";
 import { MIN_OPERATIONS } from "./barrier/rotation.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Cluster, readCluster } from "./cluster.ts";
@@ -54,18 +55,11 @@ export interface Opened {
 
 /** Opens a server over `storage`. It starts sealed; disposing of it seals it, and leaves the storage to its owner. */
 export function openCoffer(options: CofferOptions): Coffer {
-  const {
-    storage,
-    plugins,
-    log,
-    version,
-    clock = systemClock,
-    minOperations = MIN_OPERATIONS,
-    unauthenticated = [],
-  } = options;
+  const { plugins, log, version, clock = systemClock, minOperations = MIN_OPERATIONS, unauthenticated = [] } = options;
+  const driver = namingDamage(options.storage);
   const engines = plugins.filter((plugin) => plugin.kind === "engine");
   const seal = new Seal<Opened>({
-    driver: storage,
+    driver,
     clock,
     log,
     minOperations,
@@ -76,7 +70,7 @@ export function openCoffer(options: CofferOptions): Coffer {
         barrier,
         tokens: await Tokens.open(barrier, clock),
         mounts: await Mounts.open(barrier, engines),
-        ceremony: new Ceremony(barrier, storage, clock),
+        ceremony: new Ceremony(barrier, driver, clock),
         cluster: await readCluster(barrier),
       };
     },
@@ -89,7 +83,7 @@ export function openCoffer(options: CofferOptions): Coffer {
       log.warn({ err: error }, "whether the encryption key or an attempt is due could not be checked");
     });
   });
-  const needs = needsOf(seal, storage, version);
+  const needs = needsOf(seal, driver, version);
   const system = new Router<Route>();
   for (const plugin of plugins) {
     if (plugin.kind === "engine") continue;

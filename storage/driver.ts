@@ -24,7 +24,11 @@ export interface Driver extends AsyncDisposable {
   readonly maxValue: number;
   /** True when no other process or engine can write to this store as long as the driver is open. */
   readonly exclusive: boolean;
-  /** The bytes stored under `key`; undefined when it is certainly absent. Rejects when the backend cannot tell. */
+  /**
+   * The bytes stored under `key`; undefined when it is certainly absent. Rejects when the backend cannot tell: with
+   * {@link DamagedEntry} where it knows that they are not what was written, with {@link StoreError} where the store as a
+   * whole is damaged.
+   */
   get(key: string): Promise<Uint8Array | undefined>;
   /** Stores `value`. */
   put(key: string, value: Uint8Array): Promise<void>;
@@ -51,6 +55,22 @@ export interface Page {
 /** A write that may or may not have happened. The client gets a 500 for it, never a mismatch. */
 export class Unknown extends Error {
   override readonly name = "Unknown";
+}
+
+/** The bytes under a key are not those that were written. The message does not have the key: it may name a secret. */
+export class DamagedEntry extends Error {
+  override readonly name = "DamagedEntry";
+  readonly #key: string;
+
+  constructor(key: string) {
+    super("the stored bytes are not what was written");
+    this.#key = key;
+  }
+
+  /** Not a plain property, which a log would show. */
+  get key(): string {
+    return this.#key;
+  }
 }
 
 /** A store that cannot be opened as it is: in use, damaged, not writable, of a newer format. The message says where. */

@@ -1,5 +1,5 @@
 import type { Database, Statement } from "bun:sqlite";
-import { SELECT_VALUE } from "./file-format.ts";
+import { sumOf } from "./file-format.ts";
 import { codeOf } from "./file-refusal.ts";
 
 export type Write =
@@ -19,13 +19,15 @@ export type Answer = "done" | "mismatch" | "full";
 export class Batches {
   readonly #db: Database;
   readonly #get: Statement<{ value: Uint8Array }, [string]>;
-  readonly #put: Statement<unknown, [string, Uint8Array]>;
+  readonly #put: Statement<unknown, [string, Uint8Array, number]>;
   readonly #delete: Statement<unknown, [string]>;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#get = db.query(SELECT_VALUE);
-    this.#put = db.query("INSERT INTO entry VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value");
+    this.#get = db.query("SELECT value FROM entry WHERE path = ?1");
+    this.#put = db.query(
+      "INSERT INTO entry VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value, sum = excluded.sum",
+    );
     this.#delete = db.query("DELETE FROM entry WHERE path = ?1");
   }
 
@@ -58,7 +60,7 @@ export class Batches {
   #apply(write: Write): Answer {
     if (write.kind === "swap" && !isSame(this.#read(write.key), write.was)) return "mismatch";
     if (write.kind === "delete" || write.value === undefined) this.#delete.run(write.key);
-    else this.#put.run(write.key, write.value);
+    else this.#put.run(write.key, write.value, sumOf(write.key, write.value));
     return "done";
   }
 

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { StoreError } from "./driver.ts";
 import { Bytes, isRegularFile } from "./file-bytes.ts";
-import { APPLICATION_ID, FORMAT, SCHEMA, type StorePaths } from "./file-format.ts";
+import { APPLICATION_ID, FORMAT, SCHEMAS, type StorePaths } from "./file-format.ts";
 import { checkLog, pagesInLog } from "./file-log.ts";
 import { damaged } from "./file-refusal.ts";
 
@@ -14,8 +14,7 @@ const LOCK_BYTE = 0x40000000;
 
 /**
  * Looks at the files before SQLite does, which would roll a log back or forward and could take a missing end for
- * zeros, and changes nothing. It costs the same for a store of any size: the log is read whole, and bit rot in the middle
- * of the database shows when it is read.
+ * zeros, and changes nothing. It costs the same for a store of any size: the log is read whole.
  * Gives false when there is no store and never was one; throws {@link StoreError} when there is one that is not whole.
  *
  * NOTE: no connection of this process may have the store open, see file-lock.ts.
@@ -61,27 +60,31 @@ function checkHeader(db: string): Size {
 }
 
 /**
- * Looks at what SQLite makes of the files: the log may hold a newer header, and SQLite has checks of its own. Over a
- * read-only connection nothing gets from the log into the database.
+ * Looks at what SQLite makes of the files, and gives the format. The log may hold a newer header. A page that changed on
+ * the disk may lead past entries, which would then seem never to have been written: so SQLite looks at all of them, which
+ * takes about a second for each GiB. Over a read-only connection nothing gets from the log into the database.
  */
-export function checkContent({ db }: StorePaths): void {
+export function checkContent({ db }: StorePaths): number {
   using store = new Database(db, { readonly: true });
   const pragma = (name: string) => store.query(`PRAGMA ${name}`).values()[0]?.[0];
-  checkIds(db, pragma("application_id"), pragma("user_version"));
+  const format = checkIds(db, pragma("application_id"), pragma("user_version"));
   const [schema] = store.query("SELECT sql FROM sqlite_schema WHERE name = 'entry'").values();
-  if (schema?.[0] !== SCHEMA) throw damaged(`${db} does not hold the table of a store`);
+  if (schema?.[0] !== SCHEMAS[format]) throw damaged(`${db} does not hold the table of a store`);
+  const found = pragma("integrity_check(1)");
+  if (found !== "ok") throw damaged(`${db} is damaged: ${String(found)}`);
+  return format;
 }
 
-/** Refuses the files of other applications and of newer versions. */
-function checkIds(db: string, applicationId: unknown, format: unknown): void {
+/** The format. Refuses the files of other applications and of newer versions. */
+function checkIds(db: string, applicationId: unknown, format: unknown): number {
   if (applicationId !== APPLICATION_ID) {
     throw new StoreError(
       `${db} belongs to another application`,
       "name another folder, or move the file out of the way",
     );
   }
-  if (format === FORMAT) return;
-  const hint = `this coffer reads format ${FORMAT}; run the version that wrote the store, or a newer one`;
+  if (typeof format === "number" && Object.hasOwn(SCHEMAS, format)) return format;
+  const hint = `this coffer reads formats up to ${FORMAT}; run the version that wrote the store, or a newer one`;
   throw new StoreError(`the store in ${db} has format ${String(format)}`, hint);
 }
 

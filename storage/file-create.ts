@@ -13,7 +13,7 @@ import {
   statSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { APPLICATION_ID, FORMAT, SCHEMA, type StorePaths } from "./file-format.ts";
+import { APPLICATION_ID, FORMAT, SCHEMAS, type StorePaths } from "./file-format.ts";
 import { codeOf } from "./file-refusal.ts";
 
 /**
@@ -55,7 +55,7 @@ export function createStore({ folder, db, fresh }: StorePaths): void {
     made.run("BEGIN");
     made.run(`PRAGMA application_id = ${APPLICATION_ID}`);
     made.run(`PRAGMA user_version = ${FORMAT}`);
-    made.run(SCHEMA);
+    made.run(SCHEMAS[FORMAT] ?? "");
     made.run("COMMIT");
     made.run("PRAGMA journal_mode = WAL");
   } finally {

@@ -37,12 +37,24 @@ export function storePaths(folder: string): StorePaths {
 export const APPLICATION_ID = 0x436f6672;
 
 /** The version of the format, in SQLite's `user_version`. A higher one was written by a newer Coffer. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
-/** TEXT is compared byte by byte as UTF-8, which is the order that the contract asks for. */
-export const SCHEMA = "CREATE TABLE entry(path TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT";
+/**
+ * The table, by format. TEXT is compared byte by byte as UTF-8, which is the order that the contract asks for. Format 1
+ * had no sums; a store of it gets them when it is opened.
+ */
+export const SCHEMAS: Readonly<Record<number, string>> = {
+  1: "CREATE TABLE entry(path TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT",
+  2: "CREATE TABLE entry(path TEXT PRIMARY KEY, value BLOB NOT NULL, sum INTEGER) STRICT",
+};
 
-export const SELECT_VALUE = "SELECT value FROM entry WHERE path = ?1";
+/**
+ * What an entry's `sum` is: CRC-32 of its path in UTF-8 and its value. It tells bytes that changed on the disk, also in
+ * entries that nothing authenticates; it is no protection from somebody who changes them on purpose.
+ */
+export function sumOf(path: string, value: Uint8Array): number {
+  return Bun.hash.crc32(value, Bun.hash.crc32(path));
+}
 
 /** The largest value in bytes. */
 export const MAX_VALUE = 1024 * 1024;

@@ -1,10 +1,11 @@
 import type { Driver, Page } from "./driver.ts";
 import { checkContent, checkFiles } from "./file-check.ts";
 import { createStore, openFolder, restrictFiles, syncFolderIfThere } from "./file-create.ts";
-import { MAX_VALUE, storePaths } from "./file-format.ts";
+import { FORMAT, MAX_VALUE, storePaths } from "./file-format.ts";
 import { Lock } from "./file-lock.ts";
 import { Reader } from "./file-reader.ts";
 import { refusal } from "./file-refusal.ts";
+import { upgrade } from "./file-upgrade.ts";
 import { Writer } from "./file-writer.ts";
 
 export interface FileOptions {
@@ -24,7 +25,7 @@ export async function openFile(path: string, { fatal }: FileOptions): Promise<Dr
     const paths = storePaths(folder);
     const lock = opened.use(Lock.take(paths));
     if (!checkFiles(paths, lock.hasStore)) createStore(paths);
-    checkContent(paths);
+    if (checkContent(paths) < FORMAT) upgrade(paths);
     if (!lock.hasStore) lock.recordStore();
     restrictFiles(paths);
     const writer = await Writer.open(folder, fatal);

@@ -20,7 +20,7 @@ const BODIES: readonly (readonly [name: string, body: string | Uint8Array, error
   ["a trailing comma", `{"a":1,}`, `${MALFORMED}invalid character '}' looking for beginning of object key string`],
   ["a line break in a string", `{"a":"\n"}`, `${MALFORMED}invalid character '\\n' in string literal`],
   ["bytes", new Uint8Array([0, 255, 1]), `${MALFORMED}invalid character '\\x00' looking for beginning of value`],
-  ["1e400", `{"a":1e400}`, `${MALFORMED}json: cannot unmarshal number into Go value of type float64`],
+  ["1e400", `{"a":1e400}`, `${MALFORMED}json: cannot unmarshal number into Go value of type float64: in field "a"`],
   ["1001 strings", strings(1001), `${COMPLEX}exceeded maximum number of strings`],
   ["501 levels", levels(501), `${COMPLEX}exceeded maximum depth`],
 ];

@@ -1,9 +1,12 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
+import { assert, asyncProperty, integer, nat, tuple } from "fast-check";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { DamagedEntry, type Driver, StoreError } from "../storage/driver.ts";
+import { openFile } from "../storage/file.ts";
 import { makeKilledStore, makeStore, shorten } from "./file-killed.ts";
-import { contents, refused, temporaryFolder } from "./file-store.ts";
+import { contents, fatal, refused, temporaryFolder } from "./file-store.ts";
 
 function edit(path: string, change: (db: Database) => void): void {
   const db = new Database(join(path, "coffer.db"));
@@ -15,21 +18,21 @@ const DAMAGE: Record<string, { make: (path: string) => Promise<void> | void; mes
   "of a newer format": {
     make: async (path) => {
       await makeStore(path);
-      edit(path, (db) => db.run("PRAGMA user_version = 2"));
+      edit(path, (db) => db.run("PRAGMA user_version = 3"));
     },
-    message: "has format 2",
+    message: "has format 3",
   },
   "of a newer format that only the log knows of": {
     make: async (path) => {
       const other = `${path}-other`;
       await makeStore(other);
       const db = new Database(join(other, "coffer.db"));
-      db.run("PRAGMA user_version = 2");
+      db.run("PRAGMA user_version = 3");
       fs.cpSync(other, path, { recursive: true });
       db.close();
       fs.rmSync(other, { recursive: true });
     },
-    message: "has format 2",
+    message: "has format 3",
   },
   "of another application": {
     make: (path) => {
@@ -161,4 +164,61 @@ describe("file store, refused and left as it is", () => {
       }
     });
   }
+});
+
+describe("a database of which one byte changed", () => {
+  /** Small values and one of several pages, in folders and beside them, and the hole that a removed one leaves. */
+  async function makeSmallStore(path: string): Promise<ReadonlyMap<string, Uint8Array>> {
+    await using driver = await openFile(path, { fatal });
+    const entries = new Map<string, Uint8Array>();
+    for (let index = 0; index < 24; index += 1) {
+      const key = index % 3 === 0 ? `logical/5f2c1e90/${index}/leaf` : `core/key${index}`;
+      entries.set(key, crypto.getRandomValues(new Uint8Array(index === 5 ? 9000 : 40 + 7 * index)));
+    }
+    await Promise.all([...entries].map(([key, value]) => driver.put(key, value)));
+    await driver.delete("core/key7");
+    entries.delete("core/key7");
+    return entries;
+  }
+
+  async function keysBelow(driver: Driver, prefix: string): Promise<string[]> {
+    const keys: string[] = [];
+    for (const child of await driver.list(prefix)) {
+      if (child.endsWith("/")) keys.push(...(await keysBelow(driver, prefix + child)));
+      else keys.push(prefix + child);
+    }
+    return keys;
+  }
+
+  test("is refused when it is opened, or where it is read; no entry vanishes, and none has another value", async () => {
+    await using folder = temporaryFolder();
+    const path = join(folder.path, "store");
+    const entries = await makeSmallStore(path);
+    const db = join(path, "coffer.db");
+    const whole = fs.readFileSync(db);
+    const seen = { refused: 0, entry: 0, whole: 0 };
+    const anywhere = tuple(nat(whole.length - 1), integer({ min: 1, max: 255 }));
+    await assert(
+      asyncProperty(anywhere, async ([at, change]) => {
+        fs.writeFileSync(db, whole.with(at, (whole[at] ?? 0) ^ change));
+        const [opening] = await Promise.allSettled([openFile(path, { fatal })]);
+        if (opening.status === "rejected") {
+          seen.refused += 1;
+          expect(opening.reason).toBeInstanceOf(StoreError);
+          return expect(opening.reason.message).toContain(path);
+        }
+        await using driver = opening.value;
+        expect(new Set(await keysBelow(driver, ""))).toEqual(new Set(entries.keys()));
+        const reads = await Promise.allSettled([...entries.keys()].map((key) => driver.get(key)));
+        const damaged = reads.filter((read) => read.status === "rejected");
+        for (const { reason } of damaged) expect(reason).toBeInstanceOf(DamagedEntry);
+        const values = reads.flatMap((read) => (read.status === "fulfilled" ? [read.value] : []));
+        expect(values).toEqual([...entries.values()].filter((_, index) => reads[index]?.status === "fulfilled"));
+        seen[damaged.length === 0 ? "whole" : "entry"] += 1;
+      }),
+      { numRuns: 300 },
+    );
+    // Bytes that hold nothing make up most of such a file.
+    expect(Math.min(seen.refused, seen.entry, seen.whole)).toBeGreaterThan(0);
+  });
 });

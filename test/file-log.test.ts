@@ -111,16 +111,16 @@ describe("file store whose log is not what was acknowledged", () => {
 /** SQLite file format, §1.6: the first byte of such a page. */
 const TABLE_LEAF = 13;
 
-test("a page that is damaged is a StoreError when it is read, and the others are there", async () => {
+test("a page that is damaged while the store is open is a StoreError when it is read, and the others are there", async () => {
   await using folder = temporaryFolder();
   await makeStore(folder.path);
+  await using driver = await openFile(folder.path, { fatal });
   const db = join(folder.path, "coffer.db");
   const bytes = fs.readFileSync(db);
   const starts = Array.from({ length: bytes.length / 4096 }, (_, page) => page * 4096);
   const leaf = starts.findLast((at) => bytes[at] === TABLE_LEAF);
   if (leaf === undefined) throw new Error("the database has no leaf");
   flip(db, leaf);
-  await using driver = await openFile(folder.path, { fatal });
   const reads = [...Array.from({ length: 200 }, (_, index) => driver.get(`key${index}`)), driver.list("")];
   const failed = (await Promise.allSettled(reads)).filter((outcome) => outcome.status === "rejected");
   expect(failed.length).toBeWithin(1, 201);

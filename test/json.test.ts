@@ -73,7 +73,11 @@ describe("parseBody", () => {
   });
 
   test("refuses a number beyond a double without telling it", () => {
-    expect(() => parse('{"e":1e400}')).toThrow(refused("json: cannot unmarshal number into Go value of type float64"));
+    const text = "json: cannot unmarshal number into Go value of type float64";
+    expect(() => parse('{"a":1,"e":1e400}')).toThrow(refused(`${text}: in field "e"`));
+    expect(() => parse('{"a":1,"e":[{"f":1e400}]}')).toThrow(refused(`${text}: in field "e"`));
+    expect(() => parse("[1e400]")).toThrow(refused(text));
+    expect(() => parse(`{"${"n".repeat(200)}":1e400}`)).toThrow(refused(`${text}: in field "${"n".repeat(99)}`));
     expect(() => parse("9".repeat(400))).toThrow(
       refused("json: cannot unmarshal number into Go value of type float64"),
     );

@@ -71,6 +71,7 @@ describe("a stop", () => {
       expect(written.length).toBeGreaterThan(0);
       expect(readdirSync(folder).toSorted()).toEqual(["coffer.db", "coffer.lock"]);
       expect(server.log.map((line) => line["msg"]).filter((text) => text !== "request")).toEqual([
+        "opening the storage",
         "listening",
         "stopping",
         "stopped",

@@ -8,6 +8,7 @@ import type { Driver, Page } from "../../storage/driver.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
 import { AuthenticationFailed, MalformedEntry, openEntry, OVERHEAD, sealEntry, termOf } from "./entry.ts";
+import { damagedEntry } from "./damage.ts";
 import { asApiError, Gate } from "./gate.ts";
 import { KeyControl } from "./key-control.ts";
 import { KeyringStore } from "./keyring-store.ts";
@@ -180,7 +181,7 @@ export class Barrier {
     await this.#keyring.read();
     const value = this.#open(path, stored);
     if (value !== undefined) return value;
-    throw damaged(path, `no decryption key available for term ${termFrom(stored, path)}`);
+    throw damagedEntry(path, `no decryption key available for term ${termFrom(stored, path)}`);
   }
 
   #check(path: string): void {
@@ -193,7 +194,7 @@ function termFrom(stored: Uint8Array, path: string): number {
   try {
     return termOf(stored);
   } catch (error) {
-    if (error instanceof MalformedEntry) throw damaged(path, error.message);
+    if (error instanceof MalformedEntry) throw damagedEntry(path, error.message);
     throw error;
   }
 }
@@ -202,14 +203,7 @@ function openFrom(key: Uint8Array, path: string, stored: Uint8Array): Uint8Array
   try {
     return openEntry(key, path, stored);
   } catch (error) {
-    if (error instanceof AuthenticationFailed) throw damaged(path, error.message);
+    if (error instanceof AuthenticationFailed) throw damagedEntry(path, error.message);
     throw error;
   }
-}
-
-/** Names the entry, or, where its name may be a secret's, the mount that it belongs to: errors are logged. */
-function damaged(path: string, why: string): ApiError {
-  const [folder, mount] = path.split("/");
-  const place = folder === "logical" ? `an entry below logical/${mount}/` : `the entry at ${path}`;
-  return new ApiError("damaged", `cannot open ${place}: ${why}`);
 }

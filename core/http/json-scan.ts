@@ -15,6 +15,8 @@ const MAX_MEMORY = 32 * 1024 * 1024 + 512 * 1024;
 const COST = { constant: 17, number: 24, rawNumber: 280, string: 32, array: 40, object: 88 } as const;
 /** Integers of so many digits or fewer are exact in a double (2^53 has 16), and print as they were written. */
 const EXACT_DIGITS = 15;
+/** Bytes of a field's name that an error quotes. */
+const MAX_NAME = 100;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -68,6 +70,8 @@ class Scanner {
   private memory = 0;
   private depth = 0;
   private readonly bytes: Uint8Array;
+  /** Where the name of the field of the outermost object stands, with its quotes, in which the scanner is. */
+  private field: readonly [start: number, end: number] = [0, 0];
   /** For each open level whether it is an object (1) or an array (0). */
   private readonly levels = new Uint8Array(MAX_DEPTH);
 
@@ -132,7 +136,9 @@ class Scanner {
   private key(): void {
     const byte = this.next();
     if (byte !== QUOTE) throw unexpected(byte, "looking for beginning of object key string");
+    const start = this.at;
     this.string();
+    if (this.depth === 1) this.field = [start, this.at];
     const colon = this.next();
     if (colon !== COLON) throw unexpected(colon, "after object key");
     this.at += 1;
@@ -210,8 +216,16 @@ class Scanner {
   /** Refuses a number that no double can hold, even nearly, and notes one that a double would print otherwise. */
   private judge(text: string): void {
     const double = Number(text);
-    if (!Number.isFinite(double)) throw malformed("json: cannot unmarshal number into Go value of type float64");
+    if (!Number.isFinite(double))
+      throw malformed(`json: cannot unmarshal number into Go value of type float64${this.inField()}`);
     if (String(double) !== text) this.unusualNumber = true;
+  }
+
+  /** Names the field for an error; nothing outside of an object. */
+  private inField(): string {
+    const [start, end] = this.field;
+    if (end === 0 || this.levels[0] !== 1) return "";
+    return `: in field ${decoder.decode(this.bytes.subarray(start, Math.min(end, start + MAX_NAME)))}`;
   }
 
   /** Steps over at least one digit; `context` is for the error when there is none. */

@@ -1,0 +1,40 @@
+import { DamagedEntry, type Driver, StoreError } from "../../storage/driver.ts";
+import { ApiError } from "../errors.ts";
+
+/**
+ * The error for an entry that does not open. It names the entry, or, where its name may be a secret's, the mount that it
+ * belongs to: errors are logged.
+ */
+export function damagedEntry(path: string, why: string, options?: ErrorOptions): ApiError {
+  const [folder, mount] = path.split("/");
+  const place = folder === "logical" ? `an entry below logical/${mount}/` : `the entry at ${path}`;
+  return new ApiError("damaged", `cannot open ${place}: ${why}`, options);
+}
+
+/** `driver`, whose reads fail with an error that tells the client what is damaged, and where. */
+export function namingDamage(driver: Driver): Driver {
+  return {
+    get type() {
+      return driver.type;
+    },
+    get maxValue() {
+      return driver.maxValue;
+    },
+    get exclusive() {
+      return driver.exclusive;
+    },
+    get: (key) => driver.get(key).catch(tell),
+    list: (prefix, page) => driver.list(prefix, page).catch(tell),
+    put: (key, value) => driver.put(key, value),
+    swap: (key, was, value) => driver.swap(key, was, value),
+    delete: (key) => driver.delete(key),
+    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
+  };
+}
+
+function tell(error: unknown): never {
+  const options = { cause: error };
+  if (error instanceof DamagedEntry) throw damagedEntry(error.key, error.message, options);
+  if (error instanceof StoreError) throw new ApiError("damaged", error.message, options);
+  throw error;
+}
