@@ -1,19 +1,19 @@
 /**
- * A store of format 1 as it lies on disk, made once, that every later version must open.
+ * A store of each format as it lies on disk, made once, that every later version must open.
  *
- * Made by `MAKE_GOLDEN=1 bun test test/golden-store.test.ts`, which replaces test/data/golden-store-1/. Do that only
- * while no version with this format has been released; a new format gets a folder of its own beside this one.
+ * Made by `MAKE_GOLDEN=1 bun test test/golden-store.test.ts`, which replaces that of the newest format. Do that only while
+ * no version with this format has been released; a new format gets a folder of its own beside the others.
  */
 import { describe, expect, test } from "bun:test";
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openFile } from "../storage/file.ts";
+import { FORMAT } from "../storage/file-format.ts";
 import { fatal, temporaryFolder } from "./file-store.ts";
 import { startCoffer } from "./harness.ts";
 
-const GOLDEN = join(import.meta.dir, "data/golden-store-1");
-const STORE = join(GOLDEN, "store");
-const KNOWN = join(GOLDEN, "known.json");
+const goldenOf = (format: number) => join(import.meta.dir, `data/golden-store-${format}`);
+const FORMATS = Array.from({ length: FORMAT }, (_, index) => index + 1);
 
 const SECRETS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   plain: { user: "ann", password: "correct horse" },
@@ -35,8 +35,9 @@ interface Known {
 const url = (path: string) => `kv/${path.split("/").map(encodeURIComponent).join("/")}`;
 
 test.skipIf(process.env["MAKE_GOLDEN"] !== "1")("makes the golden store anew", async () => {
-  rmSync(STORE, { recursive: true, force: true });
-  await using driver = await openFile(STORE, { fatal });
+  const golden = goldenOf(FORMAT);
+  rmSync(golden, { recursive: true, force: true });
+  await using driver = await openFile(join(golden, "store"), { fatal });
   await using server = await startCoffer({ driver });
   const { keys, token } = await server.initAndUnseal();
   const mount = { type: "kv", description: "golden", config: { default_lease_ttl: "1h" } };
@@ -47,14 +48,14 @@ test.skipIf(process.env["MAKE_GOLDEN"] !== "1")("makes the golden store anew", a
   expect((await server.call("POST", "auth/token/create", { token, body: child })).status).toBe(200);
   const { encryptions } = (await server.call("GET", "sys/key-status", { token })).body;
   const known = { shares: keys, rootToken: token, childToken: child.id, encryptions };
-  writeFileSync(KNOWN, `${JSON.stringify(known, undefined, 2)}\n`);
+  writeFileSync(join(golden, "known.json"), `${JSON.stringify(known, undefined, 2)}\n`);
 });
 
-describe("the golden store of format 1", () => {
+describe.each(FORMATS)("the golden store of format %d", (format) => {
   test("opens with its shares, and holds what was put there", async () => {
-    const known = JSON.parse(readFileSync(KNOWN, "utf8")) as Known;
+    const known = JSON.parse(readFileSync(join(goldenOf(format), "known.json"), "utf8")) as Known;
     await using folder = temporaryFolder();
-    cpSync(STORE, folder.path, { recursive: true });
+    cpSync(join(goldenOf(format), "store"), folder.path, { recursive: true });
     await using driver = await openFile(folder.path, { fatal });
     await using server = await startCoffer({ driver });
     expect((await server.call("GET", "sys/seal-status")).body).toMatchObject({ initialized: true, t: 3, n: 5 });
