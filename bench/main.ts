@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { measureBarrier } from "./barrier.ts";
 import { measureFile } from "./file-store.ts";
+import { measureGenerateShare } from "./generate-share.ts";
 import { measureMemory } from "./memory.ts";
 import { measureRotation } from "./rotation.ts";
 import { measureStart } from "./start.ts";
@@ -22,6 +23,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   barrier: { measure: measureBarrier, needsExecutable: false },
   file: { measure: measureFile, needsExecutable: false },
   rotation: { measure: measureRotation, needsExecutable: true },
+  "generate-share": { measure: measureGenerateShare, needsExecutable: true },
   start: { measure: measureStart, needsExecutable: true },
   memory: { measure: measureMemory, needsExecutable: true },
 };
