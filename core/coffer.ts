@@ -64,8 +64,7 @@ export function openCoffer(options: CofferOptions): Coffer {
     log,
     minOperations,
     open: async (barrier) => {
-      // An age that was reached while nobody was unsealed counts now.
-      await barrier.keys.rotateIfDue();
+      await rotateAtUnseal(barrier, log);
       return {
         barrier,
         tokens: await Tokens.open(barrier, clock),
@@ -100,6 +99,19 @@ export function openCoffer(options: CofferOptions): Coffer {
       await seal.seal();
     },
   };
+}
+
+/**
+ * An age that was reached while nobody was unsealed counts now. A disk that is full must not keep what is stored from
+ * being read: then the timer tries again.
+ */
+async function rotateAtUnseal(barrier: Barrier, log: Log): Promise<void> {
+  try {
+    await barrier.keys.rotateIfDue();
+  } catch (error) {
+    if (!(error instanceof ApiError && error.code === "unknown-outcome")) throw error;
+    log.warn({ err: error }, "the encryption key is due for rotation, which did not succeed yet");
+  }
 }
 
 /** The interfaces that plugins may declare a need of. They follow the seal: while sealed they answer so. */

@@ -1,8 +1,9 @@
 /** Rotation by itself: after so many encryptions, at an age, and as long as the keyring has room. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { KEYRING_PATH } from "../core/barrier/keyring.ts";
+import { Unknown } from "../storage/driver.ts";
 import { memoryOver } from "./harness.ts";
-import { start } from "./rotation-server.ts";
+import { aroundSwaps, start } from "./rotation-server.ts";
 import { splitFrame } from "./vault-format.ts";
 
 setDefaultTimeout(30_000);
@@ -127,6 +128,27 @@ describe("by age", () => {
     ]);
     expect((await server.status()).term).toBe(2);
     expect(await server.read("a")).toEqual({ name: "a" });
+  });
+
+  test("after the unseal, when the disk is full at that moment", async () => {
+    let isFull = false;
+    const before = () => {
+      if (isFull) throw new Unknown("the disk is full");
+    };
+    await using server = await start({ driver: aroundSwaps({ before }) });
+    await server.configure({ interval: "24h" });
+    await server.put("a");
+    await server.ask("PUT", "sys/seal");
+    server.clock.advance(25 * HOUR);
+    isFull = true;
+    await server.unseal(server.known.keys);
+    expect(await server.read("a")).toEqual({ name: "a" });
+    expect((await server.status()).term).toBe(1);
+    expect(server.log.lines.join("\n")).toContain("the encryption key is due for rotation");
+    isFull = false;
+    server.clock.advance(60_000);
+    await Bun.sleep(1);
+    expect((await server.status()).term).toBe(2);
   });
 
   test("at once when the interval that is set has passed already, also when it is enabled again", async () => {
