@@ -12,6 +12,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type Cluster, readCluster } from "./cluster.ts";
 import { ApiError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
+import type { Peer } from "./http/peer.ts";
 import { Router } from "./http/router.ts";
 import type { Log } from "./log.ts";
 import type { Needs } from "./needs.ts";
@@ -41,7 +42,7 @@ export interface CofferOptions {
 
 export interface Coffer extends AsyncDisposable {
   /** Answers one request. Never rejects. */
-  fetch(request: Request): Response | Promise<Response>;
+  fetch(request: Request, peer?: Peer): Response | Promise<Response>;
 }
 
 /** What exists only while unsealed. */
@@ -93,7 +94,7 @@ export function openCoffer(options: CofferOptions): Coffer {
   }
   const app = createApp({ system, log, clock, opened: () => seal.opened });
   return {
-    fetch: (request) => app.fetch(request),
+    fetch: (request, peer = {}) => app.fetch(request, peer),
     async [Symbol.asyncDispose]() {
       stopTimer();
       await seal.seal();

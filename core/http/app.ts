@@ -28,6 +28,7 @@ import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody
 import { unknownFields, validate } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
 import { parsePath, parseQuery, type Query } from "./path.ts";
+import type { Peer } from "./peer.ts";
 import { checkHeaders, operationOf, readFields, tokenOf } from "./request.ts";
 import type { Match, Router } from "./router.ts";
 
@@ -58,6 +59,8 @@ export interface Server {
 /** What is known of a request so far: for its log line. */
 interface Trace {
   readonly id: string;
+  /** The verb as it was sent. */
+  readonly method: string;
   path: string | undefined;
   /** The pattern of the route, which unlike the path is no secret's name. */
   route: string | undefined;
@@ -76,15 +79,16 @@ interface Target {
 }
 
 /** The app: a `fetch` function that every runtime can serve. */
-export function createApp(server: Server): Hono {
-  const app = new Hono();
-  app.all("*", (context) => serve(server, context.req.raw));
+export function createApp(server: Server): Hono<{ Bindings: Peer }> {
+  const app = new Hono<{ Bindings: Peer }>();
+  app.all("*", (context) => serve(server, context.req.raw, context.env));
   return app;
 }
 
-async function serve(server: Server, request: Request): Promise<Response> {
+async function serve(server: Server, request: Request, peer: Peer): Promise<Response> {
   const trace: Trace = {
     id: newRequestId(),
+    method: peer.method ?? request.method,
     path: undefined,
     route: undefined,
     authenticated: false,
@@ -100,7 +104,8 @@ async function serve(server: Server, request: Request): Promise<Response> {
   const ms = Math.round((server.clock.monotonic() - started) * 1000) / 1000;
   const line = {
     request_id: trace.id,
-    method: request.method,
+    remote_address: peer.address,
+    method: trace.method,
     route: trace.route,
     status: response.status,
     ms,
@@ -122,8 +127,8 @@ async function answer(server: Server, request: Request, trace: Trace): Promise<R
   if ("refuse" in query) return respondWithError({ status: query.refuse.status, errors: query.refuse.errors ?? [] });
 
   const opened = server.opened();
-  const target = await find(server, opened?.mounts, parsed.path, query, request.method);
-  const { operation, route } = routeOf(request.method, query, target);
+  const target = await find(server, opened?.mounts, parsed.path, query, trace.method);
+  const { operation, route } = routeOf(trace.method, query, target);
   trace.route = route === undefined ? undefined : `${operation} ${route.path}`;
   if (opened === undefined && route?.whileSealed !== true) throw new ApiError("sealed");
 

@@ -1,0 +1,8 @@
+/** What a listener knows of a request beside the request itself. */
+export interface Peer {
+  /** Who sent it: an IP address without brackets; undefined over a Unix socket, and where the runtime does not tell. */
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
+  /** The verb as it was sent, where the runtime's `Request` cannot hold it: Bun makes a GET of `LIST`. */
+  readonly method?: string | undefined;
+}
