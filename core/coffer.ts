@@ -69,7 +69,7 @@ export function openCoffer(options: CofferOptions): Coffer {
       return {
         barrier,
         tokens: await Tokens.open(barrier, clock),
-        mounts: await Mounts.open(barrier, engines),
+        mounts: await Mounts.open(barrier, engines, log),
         ceremony: new Ceremony(barrier, driver, clock),
         cluster: await readCluster(barrier),
       };

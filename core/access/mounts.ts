@@ -10,6 +10,7 @@ import { Gate } from "../barrier/gate.ts";
 import { ApiError, invalid } from "../errors.ts";
 import { Router } from "../http/router.ts";
 import { SYSTEM_LEASE_TTL } from "../lease.ts";
+import type { Log } from "../log.ts";
 import type { Mount, MountNeeds, MountSettings, NewMount } from "../needs.ts";
 import type { Engine, Route } from "../plugin.ts";
 import { leaseTtls, type MountEntry, type MountTable, MountTableStore, newMount, secondsOf } from "./mount-table.ts";
@@ -38,11 +39,19 @@ export class Mounts implements MountNeeds {
     this.#engines = engines;
   }
 
-  /** Opens the mount table and finishes what a crash cut off. */
-  static async open(barrier: Barrier, engines: readonly Engine[]): Promise<Mounts> {
+  /**
+   * Opens the mount table and finishes what a crash cut off; where the disk is full now, too, the next unseal will.
+   */
+  static async open(barrier: Barrier, engines: readonly Engine[], log: Log): Promise<Mounts> {
     const mounts = new Mounts(barrier, engines);
     for (const entry of (await mounts.#table.read()).values()) {
-      if (entry.tainted) await mounts.#remove(entry);
+      if (!entry.tainted) continue;
+      try {
+        await mounts.#remove(entry);
+      } catch (error) {
+        if (!(error instanceof ApiError && error.code === "unknown-outcome")) throw error;
+        log.warn({ err: error }, "the data of a mount that was disabled could not all be deleted yet");
+      }
     }
     return mounts;
   }

@@ -216,12 +216,19 @@ function missing({ path, match, mounted }: Target): ApiError {
 
 /** Vault tells of fields that it ignored, where there is an answer to tell it in. */
 function withWarnings(reply: Reply, route: Route, fields: JsonObject): Reply {
-  if (reply.kind === "empty" || reply.kind === "bare" || route.operation !== "update") return reply;
-  if (route.body === undefined || !("entries" in route.body)) return reply;
-  const ignored = unknownFields({ entries: route.body.entries as object }, fields);
+  if (reply.kind === "empty" || reply.kind === "bare") return reply;
+  const ignored = route.operation === "list" ? PAGING.filter((name) => name in fields) : ignoredFields(route, fields);
   if (ignored.length === 0) return reply;
   const warning = `Endpoint ignored these unrecognized parameters: [${ignored.join(" ")}]`;
   return { ...reply, warnings: [...(reply.warnings ?? []), warning] };
+}
+
+/** Names of parts of a list, which is whole here. */
+const PAGING = ["after", "limit"];
+
+function ignoredFields({ operation, body }: Route, fields: JsonObject): readonly string[] {
+  if (operation !== "update" || body === undefined || !("entries" in body)) return [];
+  return unknownFields({ entries: body.entries as object }, fields);
 }
 
 /** Path and query as they stand in the URL, still encoded. The URL parser would decode some of it. */
