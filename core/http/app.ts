@@ -24,6 +24,7 @@ import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Caller, Operation, Reply, Route } from "../plugin.ts";
+import type { BodyBudget } from "./body-budget.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
 import { unknownFields, validate } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
@@ -52,6 +53,7 @@ export interface Server {
   readonly system: Router<Route>;
   readonly log: Log;
   readonly clock: Clock;
+  readonly bodies: BodyBudget;
   /** What exists only while unsealed; undefined while sealed. */
   readonly opened: () => { readonly tokens: Tokens; readonly mounts: Mounts } | undefined;
 }
@@ -135,7 +137,7 @@ async function answer(server: Server, request: Request, trace: Trace): Promise<R
   checkHeaders(request.headers);
   if (operation === "update" && target.path.endsWith("/"))
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
-  const fields = await readFields(request, operation, query, route, LARGEST_BODY);
+  const fields = await readFields(request, operation, query, route, LARGEST_BODY, server.bodies);
   const needsToken = opened !== undefined && route?.access !== "none";
   const caller = needsToken ? await authenticate(opened.tokens, request.headers) : NOBODY;
   trace.authenticated = needsToken;
@@ -246,7 +248,7 @@ function splitUrl(url: string): { pathname: string; search: string } {
 /** A failure of the server is logged with its cause; what a client did wrong is told by the status of its line. */
 function logFailure(log: Log, error: unknown, trace: Trace): void {
   const status = error instanceof ApiError ? error.status : 500;
-  if (status >= 500 && !(error instanceof ApiError && error.code === "sealed")) {
+  if (status >= 500 && !(error instanceof ApiError && ["sealed", "overloaded"].includes(error.code))) {
     log.error({ request_id: trace.id, route: trace.route, err: error }, "request failed");
   }
 }
