@@ -11,8 +11,11 @@ const MAX_HEADERS = 100;
 const MAX_LENGTH_DIGITS = 16;
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** Visible ASCII but for `#`, of which a URL has what it may hold behind it, and which some parsers cut off. */
-const TARGET = /^[!"$-~]+$/;
+/**
+ * Visible characters, also beyond ASCII, which curl sends as they are typed; no `#`, behind which some parsers look no
+ * further.
+ */
+const TARGET = /^[!"$-~\u{a0}-\u{10ffff}]+$/u;
 const ABSOLUTE = /^https?:\/\/[^/?]+/i;
 /** Visible characters, blanks, and bytes beyond ASCII. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -99,13 +102,27 @@ const SINGLE: ReadonlySet<string> = new Set([
 
 function parseRequestLine(line: string): { method: string; target: string; isOld: boolean } {
   const [method = "", target = "", version = "", ...more] = line.split(" ");
-  if (more.length > 0 || !TOKEN.test(method) || !TARGET.test(target)) throw new BadRequest("malformed request line");
+  const decoded = decodeUtf8(target);
+  if (more.length > 0 || !TOKEN.test(method) || decoded === undefined || !TARGET.test(decoded))
+    throw new BadRequest("malformed request line");
   if (version !== "HTTP/1.1" && version !== "HTTP/1.0") {
     if (/^HTTP\/\d\.\d$/.test(version)) throw new BadRequest("this server speaks HTTP/1.1", 505);
     throw new BadRequest("malformed request line");
   }
-  return { method, target: originForm(method, target), isOld: version === "HTTP/1.0" };
+  return { method, target: originForm(method, decoded), isOld: version === "HTTP/1.0" };
 }
+
+/** Of bytes, one a character; undefined when they are not UTF-8, which would be read as one and the same character. */
+function decodeUtf8(bytes: string): string | undefined {
+  if (/^[\0-\x7f]*$/.test(bytes)) return bytes;
+  try {
+    return utf8.decode(Buffer.from(bytes, "latin1"));
+  } catch {
+    return undefined;
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** RFC 9112, §3.2. */
 function originForm(method: string, target: string): string {

@@ -24,6 +24,7 @@ import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Caller, Operation, Reply, Route } from "../plugin.ts";
+import type { BodyBudget } from "./body-budget.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
 import { unknownFields, validate } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
@@ -52,6 +53,7 @@ export interface Server {
   readonly system: Router<Route>;
   readonly log: Log;
   readonly clock: Clock;
+  readonly bodies: BodyBudget;
   /** What exists only while unsealed; undefined while sealed. */
   readonly opened: () => { readonly tokens: Tokens; readonly mounts: Mounts } | undefined;
 }
@@ -135,7 +137,7 @@ async function answer(server: Server, request: Request, peer: Peer, trace: Trace
   checkHeaders(request.headers);
   if (operation === "update" && target.path.endsWith("/"))
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
-  const fields = await readFields(request, operation, query, route, LARGEST_BODY);
+  const fields = await readFields(request, operation, query, route, LARGEST_BODY, server.bodies);
   const needsToken = opened !== undefined && route?.access !== "none";
   const caller = needsToken ? await authenticate(opened.tokens, request.headers) : NOBODY;
   trace.authenticated = needsToken;
@@ -216,12 +218,19 @@ function missing({ path, match, mounted }: Target): ApiError {
 
 /** Vault tells of fields that it ignored, where there is an answer to tell it in. */
 function withWarnings(reply: Reply, route: Route, fields: JsonObject): Reply {
-  if (reply.kind === "empty" || reply.kind === "bare" || route.operation !== "update") return reply;
-  if (route.body === undefined || !("entries" in route.body)) return reply;
-  const ignored = unknownFields({ entries: route.body.entries as object }, fields);
+  if (reply.kind === "empty" || reply.kind === "bare") return reply;
+  const ignored = route.operation === "list" ? PAGING.filter((name) => name in fields) : ignoredFields(route, fields);
   if (ignored.length === 0) return reply;
   const warning = `Endpoint ignored these unrecognized parameters: [${ignored.join(" ")}]`;
   return { ...reply, warnings: [...(reply.warnings ?? []), warning] };
+}
+
+/** Names of parts of a list, which is whole here. */
+const PAGING = ["after", "limit"];
+
+function ignoredFields({ operation, body }: Route, fields: JsonObject): readonly string[] {
+  if (operation !== "update" || body === undefined || !("entries" in body)) return [];
+  return unknownFields({ entries: body.entries as object }, fields);
 }
 
 /** Path and query of a URL. Where the Host header is none, some runtimes give the target alone. */
@@ -242,7 +251,7 @@ function splitTarget(target: string): { pathname: string; search: string } {
 /** A failure of the server is logged with its cause; what a client did wrong is told by the status of its line. */
 function logFailure(log: Log, error: unknown, trace: Trace): void {
   const status = error instanceof ApiError ? error.status : 500;
-  if (status >= 500 && !(error instanceof ApiError && error.code === "sealed")) {
+  if (status >= 500 && !(error instanceof ApiError && ["sealed", "overloaded"].includes(error.code))) {
     log.error({ request_id: trace.id, route: trace.route, err: error }, "request failed");
   }
 }
