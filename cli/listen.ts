@@ -3,9 +3,9 @@ import { chmodSync, lstatSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import type { App } from "./http/connection.ts";
 import { plainAddress, TrustedProxies } from "./http/forwarded.ts";
-import { HttpServer } from "./http/server.ts";
+import { HttpServer, type HttpServerOptions } from "./http/server.ts";
 import type { ListenAddress } from "./listen-address.ts";
-import { readTls, type TlsFiles } from "./tls-files.ts";
+import type { TlsFiles } from "./tls-files.ts";
 
 export interface ListenOptions {
   readonly address: ListenAddress;
@@ -21,8 +21,8 @@ export interface ListenOptions {
 export interface Listener {
   /** Where clients find it, with the port that was chosen if 0 was asked for. */
   readonly url: string;
-  /** Reads the certificates again, for connections that begin from now on. Throws CliError, and then nothing changes. */
-  reload(): void;
+  /** Reads the certificates again, for connections that begin from now on. Rejects with CliError: nothing has changed. */
+  reload(): Promise<void>;
   /** Takes no more connections and resolves when every request under way is answered, or after 30 seconds. */
   stop(): Promise<void>;
 }
@@ -31,21 +31,20 @@ export interface Listener {
 export async function listen(app: App, options: ListenOptions): Promise<Listener> {
   const { address, tls, maxConnections } = options;
   const trustedProxies = new TrustedProxies(options.trustedProxies);
-  const server = new HttpServer({
+  const http = {
     app,
     maxConnections,
-    addressOf: (socket, headers) => {
-      const { remoteAddress } = socket;
-      return remoteAddress === undefined ? undefined : trustedProxies.clientOf(plainAddress(remoteAddress), headers);
-    },
-    tls: tls && readTls(tls),
-  });
-  if ("path" in address) await listenOnSocket(server, address.path, options.socketMode);
-  else await server.listen(address);
+    addressOf: (socket: string, headers: Headers) => trustedProxies.clientOf(plainAddress(socket), headers),
+    tls: tls && (await import("./tls-files.ts")).readTls(tls),
+  };
+  const server =
+    "path" in address
+      ? await listenOnSocket(address.path, options.socketMode, http)
+      : await HttpServer.listen(address, http);
   return {
     url: urlOf(address, server.port, tls !== undefined),
-    reload() {
-      if (tls !== undefined) server.renewTls(readTls(tls));
+    async reload() {
+      if (tls !== undefined) server.renewTls((await import("./tls-files.ts")).readTls(tls));
     },
     async stop() {
       await server.stop();
@@ -61,14 +60,17 @@ function urlOf(address: ListenAddress, port: number, isTls: boolean): string {
 }
 
 /** A socket that its server left behind when it was killed is taken away; one that a server answers on is not. */
-async function listenOnSocket(server: HttpServer, path: string, mode: number): Promise<void> {
+async function listenOnSocket(path: string, mode: number, http: HttpServerOptions): Promise<HttpServer> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true && !(await isServed(path))) rmSync(path);
   // From its first moment on it is open to nobody else; then to whom it is meant for.
   const umask = process.umask(0o177);
-  const listening = server.listen({ path });
-  process.umask(umask);
-  await listening;
-  chmodSync(path, mode);
+  try {
+    const server = await HttpServer.listen({ path }, http);
+    chmodSync(path, mode);
+    return server;
+  } finally {
+    process.umask(umask);
+  }
 }
 
 function isServed(path: string): Promise<boolean> {

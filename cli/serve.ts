@@ -50,7 +50,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
     const app: App = (request, peer) => (fate.dead ? NEVER : coffer.fetch(request, peer));
     const listener = await tryListen(app, { ...config.listener, address });
-    process.on("SIGHUP", () => reload(listener, log));
+    process.on("SIGHUP", () => void reload(listener, log));
     log.info({ address: listener.url, storage: storage.type, version: packageJson.version }, "listening");
     process.stdout.write(dev === undefined ? `Coffer listens on ${listener.url}\n` : devBanner(listener.url, dev));
 
@@ -82,9 +82,9 @@ function devRootToken({ devRootTokenId }: ServerOptions): string | undefined {
 }
 
 /** SIGHUP. What cannot be read leaves everything as it is: the server goes on with what it has. */
-function reload(listener: Listener, log: Log): void {
+async function reload(listener: Listener, log: Log): Promise<void> {
   try {
-    listener.reload();
+    await listener.reload();
     log.info({}, "reloaded");
   } catch (error) {
     log.error({ err: error }, "could not reload: nothing has changed");

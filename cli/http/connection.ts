@@ -5,12 +5,12 @@
  * Every phase but the app's own has a deadline, which the server looks at once a second: a connection on which nothing
  * moves ends.
  */
-import type { Socket } from "node:net";
 import type { Peer } from "../../core/http/peer.ts";
 import { Body } from "./body.ts";
 import { BadRequest, findHeadEnd, type Head, parseHead } from "./head.ts";
 import { Input } from "./input.ts";
 import { CONTINUE, encodeRefusal, encodeResponse } from "./response.ts";
+import type { Receiver, Transport } from "./transport.ts";
 
 /** Milliseconds. */
 const IDLE = 120_000;
@@ -36,8 +36,8 @@ export type App = (request: Request, peer: Peer) => Response | Promise<Response>
 /** What a connection is to the server that accepted it. */
 export interface Accepted {
   readonly app: App;
-  /** From the headers of proxies that are trusted, or the socket's own. */
-  readonly addressOf: (socket: Socket, headers: Headers) => string | undefined;
+  /** Who sent a request that came from the address `socket`: that, or what a trusted proxy says. */
+  readonly addressOf: (socket: string, headers: Headers) => string;
   /** Whether the server is stopping: then each answer is the last of its connection. */
   readonly isStopping: () => boolean;
 }
@@ -45,7 +45,7 @@ export interface Accepted {
 type Phase = "idle" | "head" | "body" | "app" | "writing" | "lingering";
 
 export class Connection {
-  readonly #socket: Socket;
+  readonly #transport: Transport;
   readonly #accepted: Accepted;
   readonly #input: Input;
   /** When this connection's time is over, in milliseconds of `performance.now()`. */
@@ -55,21 +55,27 @@ export class Connection {
   #phase: Phase = "idle";
   /** Bytes of the answer that the client had not taken at the last look. */
   #unsent = 0;
+  /** Resolves when all that was written is sent, or the connection is gone. */
+  #drained = Promise.withResolvers<void>();
+  #isGone = false;
   /** Resolves when the connection is gone. */
   readonly #gone = Promise.withResolvers<void>();
 
-  constructor(socket: Socket, accepted: Accepted) {
-    this.#socket = socket;
+  /** `connect` makes the transport, given who is told what happens on it. */
+  constructor(connect: (receiver: Receiver) => Transport, accepted: Accepted) {
     this.#accepted = accepted;
-    this.#input = new Input(socket);
-    socket.on("data", (chunk: Buffer) => this.#onData(chunk));
-    socket.on("end", () => this.#input.end());
-    // What went wrong is the client's affair; "close" follows.
-    socket.on("error", () => undefined);
-    socket.on("close", () => {
-      this.#input.end();
-      this.#gone.resolve();
+    this.#transport = connect({
+      onData: (chunk) => this.#onData(chunk),
+      onEnd: () => this.#input.end(),
+      onDrain: () => this.#drained.resolve(),
+      onClose: () => {
+        this.#isGone = true;
+        this.#input.end();
+        this.#drained.resolve();
+        this.#gone.resolve();
+      },
     });
+    this.#input = new Input(this.#transport);
   }
 
   /** Serves until the connection ends. Never rejects. */
@@ -80,18 +86,18 @@ export class Connection {
     } catch (error) {
       if (error instanceof BadRequest) await this.#refuse(error);
     } finally {
-      this.#socket.destroy();
+      this.#transport.destroy();
     }
   }
 
   /** Ends it if it waits for a request of which nothing has come yet. */
   endIfIdle(): void {
-    if (this.#phase === "idle" && this.#input.bytes.length === 0) this.#socket.destroy();
+    if (this.#phase === "idle" && this.#input.bytes.length === 0) this.#transport.destroy();
   }
 
   /** Cuts it, whatever is under way. */
   destroy(): void {
-    this.#socket.destroy();
+    this.#transport.destroy();
   }
 
   /** Looks at the clock: ends the connection when its time is over. */
@@ -99,11 +105,11 @@ export class Connection {
     // The time of a body counts only while the client is waited for.
     if (this.#phase === "body" && !this.#input.isAwaited) return;
     if (this.#phase === "writing") {
-      const unsent = this.#socket.writableLength;
+      const unsent = this.#transport.unsent;
       if (unsent < this.#unsent) this.#deadline = now + WRITE_PAUSE;
       this.#unsent = unsent;
     }
-    if (now >= Math.min(this.#deadline, this.#bodyEnd)) this.#socket.destroy();
+    if (now >= Math.min(this.#deadline, this.#bodyEnd)) this.#transport.destroy();
   }
 
   #onData(chunk: Buffer): void {
@@ -157,12 +163,9 @@ export class Connection {
 
   async #ask(head: Head, body: Body): Promise<Response> {
     const { method, target, headers } = head;
-    const peer: Peer = {
-      method,
-      target,
-      address: this.#accepted.addressOf(this.#socket, headers),
-      port: this.#socket.remotePort,
-    };
+    const { remoteAddress } = this.#transport;
+    const address = remoteAddress === undefined ? undefined : this.#accepted.addressOf(remoteAddress, headers);
+    const peer: Peer = { method, target, address, port: this.#transport.remotePort };
     const content = WITH_BODY.has(method) ? (body.takeWhole() ?? streamOf(body)) : null;
     this.#phase = "app";
     this.#deadline = Infinity;
@@ -176,7 +179,7 @@ export class Connection {
 
   /** The app waits for the body. */
   #askForBody({ expectsContinue }: Head): void {
-    if (expectsContinue && this.#input.bytes.length === 0) this.#socket.write(CONTINUE);
+    if (expectsContinue && this.#input.bytes.length === 0) this.#transport.write(CONTINUE);
     this.#bodyEnd = performance.now() + BODY;
     this.#enter("body", BODY_PAUSE);
   }
@@ -185,8 +188,9 @@ export class Connection {
     this.#enter("writing", WRITE_PAUSE);
     this.#bodyEnd = Infinity;
     this.#unsent = bytes.length;
-    if (this.#socket.write(bytes)) return;
-    await Promise.race([new Promise<void>((resolve) => this.#socket.once("drain", resolve)), this.#gone.promise]);
+    if (this.#isGone) return;
+    this.#drained = Promise.withResolvers();
+    if (!this.#transport.write(bytes)) await this.#drained.promise;
   }
 
   async #refuse({ status }: BadRequest): Promise<void> {
@@ -199,10 +203,10 @@ export class Connection {
    * reset, and an answer on its way with it (RFC 9112, §9.6).
    */
   async #linger(): Promise<void> {
-    if (this.#socket.destroyed) return;
+    if (this.#isGone) return;
     this.#enter("lingering", LINGER);
-    this.#socket.end();
-    this.#socket.resume();
+    this.#transport.end();
+    this.#transport.resume();
     await Promise.race([this.#gone.promise, this.#input.ended ? undefined : this.#ended()]);
   }
 

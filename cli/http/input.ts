@@ -1,17 +1,17 @@
-import type { Socket } from "node:net";
+import type { Transport } from "./transport.ts";
 
 /** Bytes that may wait to be read before the client is held back. */
 const HIGH_WATER = 64 * 1024;
 
 /** What a client has sent and nobody has read yet. The client is held back while nobody waits for more. */
 export class Input {
-  readonly #socket: Socket;
+  readonly #transport: Pick<Transport, "pause" | "resume">;
   #bytes: Buffer = Buffer.alloc(0);
   #ended = false;
   #wake: (() => void) | undefined;
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
+  constructor(transport: Pick<Transport, "pause" | "resume">) {
+    this.#transport = transport;
   }
 
   /** Unread bytes. Valid until the next {@link more}. */
@@ -29,14 +29,14 @@ export class Input {
     return this.#wake !== undefined;
   }
 
-  /** The socket's side: bytes have come. */
+  /** The transport's side: bytes have come. */
   push(chunk: Buffer): void {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
-    if (this.#bytes.length >= HIGH_WATER) this.#socket.pause();
+    if (this.#bytes.length >= HIGH_WATER) this.#transport.pause();
     this.#notify();
   }
 
-  /** The socket's side: no more will come. */
+  /** The transport's side: no more will come. */
   end(): void {
     this.#ended = true;
     this.#notify();
@@ -54,7 +54,7 @@ export class Input {
     if (this.#ended) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    this.#socket.resume();
+    this.#transport.resume();
     return promise;
   }
 

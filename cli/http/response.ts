@@ -1,4 +1,20 @@
-import { STATUS_CODES } from "node:http";
+/** The phrases of RFC 9110 for the statuses that the app and the listener have; of others it may be empty. */
+const PHRASES: Readonly<Record<number, string>> = {
+  200: "OK",
+  204: "No Content",
+  400: "Bad Request",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  417: "Expectation Failed",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  503: "Service Unavailable",
+  505: "HTTP Version Not Supported",
+};
 
 const encoder = new TextEncoder();
 
@@ -27,7 +43,7 @@ export const CONTINUE = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
 const EMPTY = new Uint8Array();
 
 function encode(status: number, headers: Headers, body: Uint8Array, { keepAlive, isOld, isHead }: Framing): Buffer {
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  let head = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n`;
   headers.forEach((value, name) => (head += `${name}: ${value}\r\n`));
   head += `date: ${httpDate()}\r\n`;
   // 204 and 304 have no body, and say so by having no length (RFC 9110, §8.6); of HEAD none is known.

@@ -1,13 +1,16 @@
 /** The sockets: accepts connections up to a limit, looks after their time, and stops without dropping a request. */
-import { createServer as createTcpServer, type Server as NetServer, type Socket } from "node:net";
-import { createServer as createTlsServer, type TlsOptions, TLSSocket } from "node:tls";
+import type { Server as TlsServer, TlsOptions, TLSSocket } from "node:tls";
 import { type Accepted, Connection } from "./connection.ts";
+import { BunTransport, NodeTransport, type Receiver, type Transport } from "./transport.ts";
 
 /** How often each connection's time is looked at. */
 const CHECK_MS = 1000;
 /** How long a stop waits for requests that are under way. */
 const DRAIN_MS = 30_000;
 const HANDSHAKE_MS = 10_000;
+
+/** Of this machine: `port` 0 lets the system choose one. */
+export type Where = { readonly host: string; readonly port: number } | { readonly path: string };
 
 export interface HttpServerOptions extends Omit<Accepted, "isStopping"> {
   /** Connections beyond are closed as soon as they come. */
@@ -16,53 +19,55 @@ export interface HttpServerOptions extends Omit<Accepted, "isStopping"> {
   readonly tls?: TlsOptions | undefined;
 }
 
+/** What takes connections. */
+interface Sockets {
+  readonly port: number;
+  /** Takes no more; those that were taken go on. */
+  close(): void;
+  renewTls(tls: TlsOptions): void;
+}
+
 export class HttpServer {
   readonly #connections = new Set<Connection>();
-  readonly #server: NetServer & { setSecureContext?(options: TlsOptions): void };
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #accepted: Accepted;
+  readonly #maxConnections: number;
+  readonly #timer = setInterval(() => this.#check(), CHECK_MS);
+  #sockets: Sockets | undefined;
   #isStopping = false;
   #onEmpty: (() => void) | undefined;
 
-  constructor({ app, addressOf, maxConnections, tls }: HttpServerOptions) {
-    const accepted: Accepted = { app, addressOf, isStopping: () => this.#isStopping };
-    const onSocket = (socket: Socket) => this.#accept(socket, accepted);
-    // Half-open: a client that has sent its request and closed its side still gets its answer.
-    this.#server =
-      tls === undefined
-        ? createTcpServer({ allowHalfOpen: true, noDelay: true }, onSocket)
-        : createTlsServer({ allowHalfOpen: true, noDelay: true, handshakeTimeout: HANDSHAKE_MS, ...tls }, onSocket);
-    this.#server.maxConnections = maxConnections;
-    // A handshake that failed is the client's affair.
-    this.#server.on("tlsClientError", () => undefined);
-    this.#timer = setInterval(() => this.#check(), CHECK_MS);
+  private constructor({ app, addressOf, maxConnections }: HttpServerOptions) {
+    this.#accepted = { app, addressOf, isStopping: () => this.#isStopping };
+    this.#maxConnections = maxConnections;
   }
 
   /** Resolves when it listens. Rejects with the system's error. */
-  listen(where: { readonly host: string; readonly port: number } | { readonly path: string }): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(where, () => {
-        this.#server.off("error", reject);
-        resolve();
-      });
-    });
+  static async listen(where: Where, options: HttpServerOptions): Promise<HttpServer> {
+    const server = new HttpServer(options);
+    try {
+      server.#sockets =
+        options.tls === undefined ? server.#inTheClear(where) : await server.#overTls(where, options.tls);
+      return server;
+    } catch (error) {
+      clearInterval(server.#timer);
+      throw error;
+    }
   }
 
   /** The port that was chosen. */
   get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
+    return this.#sockets?.port ?? 0;
   }
 
   /** Connections that begin from now on use these certificates. */
   renewTls(tls: TlsOptions): void {
-    this.#server.setSecureContext?.(tls);
+    this.#sockets?.renewTls(tls);
   }
 
   /** Takes no more connections; resolves when every request under way is answered, or after 30 seconds. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    this.#server.close();
+    this.#sockets?.close();
     for (const connection of this.#connections) connection.endIfIdle();
     if (this.#connections.size > 0) {
       const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -74,6 +79,79 @@ export class HttpServer {
     for (const connection of this.#connections) connection.destroy();
   }
 
+  #inTheClear(where: Where): Sockets {
+    // Half-open, here and below: a client that has sent its request and closed its side still gets its answer.
+    const common = {
+      allowHalfOpen: true,
+      exclusive: true,
+      socket: {
+        open: (socket: Bun.Socket<Attached>) => this.#attach(socket),
+        data: ({ data: { receiver } }: Bun.Socket<Attached>, chunk: Buffer) => receiver?.onData(chunk),
+        end: ({ data: { receiver } }: Bun.Socket<Attached>) => receiver?.onEnd(),
+        drain: ({ data: { transport } }: Bun.Socket<Attached>) => transport?.flush(),
+        // What went wrong is the client's affair; `close` follows.
+        error: () => undefined,
+        close: ({ data: { transport } }: Bun.Socket<Attached>) => transport?.closed(),
+      },
+    } as const;
+    const listener =
+      "path" in where
+        ? Bun.listen<Attached>({ ...common, unix: where.path })
+        : Bun.listen<Attached>({ ...common, hostname: where.host, port: where.port });
+    return {
+      port: "port" in listener ? listener.port : 0,
+      close: () => listener.stop(),
+      renewTls: () => undefined,
+    };
+  }
+
+  #attach(socket: Bun.Socket<Attached>): void {
+    const attached: Attached = {};
+    socket.data = attached;
+    if (this.#isFull()) {
+      socket.terminate();
+      return;
+    }
+    this.#accept((receiver) => {
+      attached.receiver = receiver;
+      return (attached.transport = new BunTransport(socket, receiver));
+    });
+  }
+
+  /** Loaded only for TLS: it takes memory. */
+  async #overTls(where: Where, options: TlsOptions): Promise<Sockets> {
+    const { createServer } = await import("node:tls");
+    const common = { allowHalfOpen: true, noDelay: true, handshakeTimeout: HANDSHAKE_MS };
+    const server: TlsServer = createServer({ ...common, ...options }, (socket) => {
+      // Where a certificate may be left out, one that is shown must hold all the same.
+      if (this.#isFull() || (!socket.authorized && hasCertificate(socket))) socket.destroy();
+      else this.#accept((receiver) => new NodeTransport(socket, receiver));
+    });
+    // A handshake that failed is the client's affair.
+    server.on("tlsClientError", () => undefined);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(where, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    const address = server.address();
+    return {
+      port: typeof address === "object" && address !== null ? address.port : 0,
+      close: () => void server.close(),
+      renewTls: (tls) => server.setSecureContext(tls),
+    };
+  }
+
+  #isFull(): boolean {
+    return this.#connections.size >= this.#maxConnections;
+  }
+
+  #accept(connect: (receiver: Receiver) => Transport): void {
+    void this.#serve(new Connection(connect, this.#accepted));
+  }
+
   async #serve(connection: Connection): Promise<void> {
     this.#connections.add(connection);
     await connection.serve();
@@ -81,19 +159,16 @@ export class HttpServer {
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
-  #accept(socket: Socket, accepted: Accepted): void {
-    // Where a certificate may be left out, one that is shown must hold all the same.
-    if (socket instanceof TLSSocket && !socket.authorized && hasCertificate(socket)) {
-      socket.destroy();
-      return;
-    }
-    void this.#serve(new Connection(socket, accepted));
-  }
-
   #check(): void {
     const now = performance.now();
     for (const connection of this.#connections) connection.check(now);
   }
+}
+
+/** What a socket of the runtime carries. */
+interface Attached {
+  receiver?: Receiver;
+  transport?: BunTransport;
 }
 
 function hasCertificate(socket: TLSSocket): boolean {

@@ -1,0 +1,157 @@
+/**
+ * The bytes of one connection, with or without TLS. In the clear they come from the runtime's own sockets, which take less
+ * memory and time than those of `node:net`; TLS is `node:tls`, whose certificates can be renewed.
+ */
+import type { Socket } from "node:net";
+
+export interface Transport {
+  /** Without brackets; undefined over a Unix socket. */
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  /** Bytes that were written and that the client has not taken yet. */
+  readonly unsent: number;
+  /** False when not all could be sent at once: `onDrain` follows. The bytes are handed over. */
+  write(bytes: Uint8Array): boolean;
+  pause(): void;
+  resume(): void;
+  /** Closes this side when all is sent. */
+  end(): void;
+  /** Cuts the connection. */
+  destroy(): void;
+}
+
+/** Who is told what happens on a connection. */
+export interface Receiver {
+  onData(chunk: Buffer): void;
+  /** The client has closed its side. */
+  onEnd(): void;
+  /** All that was written is sent. */
+  onDrain(): void;
+  /** The connection is gone. Comes once, whatever ended it. */
+  onClose(): void;
+}
+
+export class NodeTransport implements Transport {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket, receiver: Receiver) {
+    this.#socket = socket;
+    socket.on("data", (chunk: Buffer) => receiver.onData(chunk));
+    socket.on("end", () => receiver.onEnd());
+    socket.on("drain", () => receiver.onDrain());
+    // What went wrong is the client's affair; "close" follows.
+    socket.on("error", () => undefined);
+    socket.on("close", () => receiver.onClose());
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#socket.remotePort;
+  }
+
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#socket.write(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+export class BunTransport implements Transport {
+  readonly #socket: Bun.Socket<unknown>;
+  readonly #receiver: Receiver;
+  #unsent: Uint8Array[] = [];
+  #isEnding = false;
+  #isClosed = false;
+
+  constructor(socket: Bun.Socket<unknown>, receiver: Receiver) {
+    this.#socket = socket;
+    this.#receiver = receiver;
+  }
+
+  get remoteAddress(): string | undefined {
+    // Empty over a Unix socket.
+    return this.#socket.remoteAddress || undefined;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#socket.remotePort;
+  }
+
+  get unsent(): number {
+    return this.#unsent.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#isClosed) return true;
+    if (this.#unsent.length > 0) {
+      this.#unsent.push(bytes);
+      return false;
+    }
+    const sent = this.#socket.write(bytes);
+    if (sent === bytes.length || sent < 0) return true;
+    this.#unsent.push(bytes.subarray(sent));
+    return false;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#isEnding = true;
+    if (this.#unsent.length === 0 && !this.#isClosed) this.#socket.shutdown();
+  }
+
+  destroy(): void {
+    if (!this.#isClosed) this.#socket.terminate();
+  }
+
+  /** The runtime's side: there is room again. */
+  flush(): void {
+    for (;;) {
+      const [next] = this.#unsent;
+      if (next === undefined) break;
+      const sent = this.#socket.write(next);
+      if (sent < next.length) {
+        if (sent > 0) this.#unsent[0] = next.subarray(sent);
+        return;
+      }
+      this.#unsent.shift();
+    }
+    this.#receiver.onDrain();
+    if (this.#isEnding) this.#socket.shutdown();
+  }
+
+  /** The runtime's side: the connection is gone. */
+  closed(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#unsent = [];
+    this.#receiver.onClose();
+  }
+}
