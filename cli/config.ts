@@ -9,12 +9,16 @@
  *     address = "127.0.0.1:8200"
  *     unsafe_without_tls = false
  *
+ *     [limits]
+ *     refusals_per_minute = 100
+ *
  * Every key may be left out. A key that is not known is refused: a misspelt one would silently not hold.
  */
 
 import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import * as v from "valibot";
+import { REFUSALS_PER_MINUTE } from "../core/access/refusals.ts";
 import { CliError, fileProblem } from "./errors.ts";
 import { LOG_LEVELS, type LogLevel } from "./log-level.ts";
 
@@ -26,9 +30,13 @@ export interface Config {
   readonly unauthenticated: readonly "generate-share"[];
   /** `address` as {@link parseListenAddress} of listen-address.ts takes it. */
   readonly listener: { readonly address: string; readonly unsafeWithoutTls: boolean };
+  /** How many wrong tokens and key shares each address may send in a minute. */
+  readonly limits: { readonly refusalsPerMinute: number };
 }
 
 const Text = v.pipe(v.string("must be a string in quotes"), v.nonEmpty("must not be empty"));
+
+const REFUSALS = "must be a whole number from 1 to 1000000";
 
 const ConfigFile = v.strictObject({
   storage: v.optional(Text),
@@ -47,9 +55,22 @@ const ConfigFile = v.strictObject({
     ),
     {},
   ),
+  limits: v.optional(
+    v.strictObject(
+      {
+        refusals_per_minute: v.optional(
+          v.pipe(v.number(REFUSALS), v.integer(REFUSALS), v.minValue(1, REFUSALS), v.maxValue(1_000_000, REFUSALS)),
+          REFUSALS_PER_MINUTE,
+        ),
+      },
+      "must be a table",
+    ),
+    {},
+  ),
 });
 
-const KNOWN = "known keys: storage, log_level, unauthenticated, and address, unsafe_without_tls under [listener]";
+const KNOWN =
+  "known keys: storage, log_level, unauthenticated; address, unsafe_without_tls under [listener]; refusals_per_minute under [limits]";
 
 /** Reads and checks the file at `path`. Throws CliError, which names file, key and line and never quotes a value. */
 export function loadConfig(path: string): Config {
@@ -69,12 +90,13 @@ export function loadConfig(path: string): Config {
 export function parseConfig(text: string, name: string): Config {
   const checked = v.safeParse(ConfigFile, parseToml(text, name));
   if (!checked.success) throw invalid(checked.issues[0], name);
-  const { storage, log_level, unauthenticated, listener } = checked.output;
+  const { storage, log_level, unauthenticated, listener, limits } = checked.output;
   return {
     storage,
     logLevel: log_level,
     unauthenticated,
     listener: { address: listener.address, unsafeWithoutTls: listener.unsafe_without_tls },
+    limits: { refusalsPerMinute: limits.refusals_per_minute },
   };
 }
 

@@ -40,6 +40,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
       version: packageJson.version,
       // In dev mode the requests of the documentation work as they stand there, without a token.
       unauthenticated: options.dev === true ? ["generate-share"] : config.unauthenticated,
+      refusalsPerMinute: config.limits.refusalsPerMinute,
     });
     const dev =
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;

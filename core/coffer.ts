@@ -4,6 +4,7 @@
  */
 import type { Driver } from "../storage/driver.ts";
 import { Mounts } from "./access/mounts.ts";
+import { Refusals, REFUSALS_PER_MINUTE } from "./access/refusals.ts";
 import { Tokens } from "./access/tokens.ts";
 import type { Barrier } from "./barrier/barrier.ts";
 import { namingDamage } from "./barrier/damage.ts";
@@ -38,6 +39,8 @@ export interface CofferOptions {
    * whoever has lost every token.
    */
   readonly unauthenticated?: readonly string[];
+  /** How many wrong tokens and key shares each address may send in a minute; 100 unless told. */
+  readonly refusalsPerMinute?: number;
 }
 
 export interface Coffer extends AsyncDisposable {
@@ -57,6 +60,7 @@ export interface Opened {
 /** Opens a server over `storage`. It starts sealed; disposing of it seals it, and leaves the storage to its owner. */
 export function openCoffer(options: CofferOptions): Coffer {
   const { plugins, log, version, clock = systemClock, minOperations = MIN_OPERATIONS, unauthenticated = [] } = options;
+  const refusals = new Refusals(options.refusalsPerMinute ?? REFUSALS_PER_MINUTE, () => clock.monotonic());
   const driver = namingDamage(options.storage);
   const engines = plugins.filter((plugin) => plugin.kind === "engine");
   const seal = new Seal<Opened>({
@@ -92,7 +96,7 @@ export function openCoffer(options: CofferOptions): Coffer {
       system.add(route.path, route.operation, open);
     }
   }
-  const app = createApp({ system, log, clock, opened: () => seal.opened });
+  const app = createApp({ system, log, clock, refusals, opened: () => seal.opened });
   return {
     fetch: (request, peer = {}) => app.fetch(request, peer),
     async [Symbol.asyncDispose]() {

@@ -79,6 +79,11 @@ export interface Route<Schema extends v.GenericSchema = v.GenericSchema> {
   readonly form: "envelope" | "duplicate" | "bare";
   /** Answers while sealed too. A token cannot be checked then: the handler must do without. */
   readonly whileSealed: boolean;
+  /**
+   * What it answers tells whether a secret in the body is a right one: `invalid` from the handler is a refusal, of which
+   * each address has so many a minute.
+   */
+  readonly tellsValidity: boolean;
   /** The largest request body, in bytes. */
   readonly maxBody: number;
   /** Also answers HEAD, with the status alone. */
@@ -91,6 +96,7 @@ const DEFAULTS = {
   access: "token",
   form: "envelope",
   whileSealed: false,
+  tellsValidity: false,
   maxBody: 32 * 1024 * 1024,
   head: false,
   body: undefined,

@@ -26,6 +26,8 @@ describe("coffer.toml", () => {
         "[listener]",
         'address = "[::1]:8300"',
         "unsafe_without_tls = true",
+        "[limits]",
+        "refusals_per_minute = 5",
       ].join("\n"),
     );
     expect(loadConfig(path)).toEqual({
@@ -33,6 +35,7 @@ describe("coffer.toml", () => {
       logLevel: "debug",
       unauthenticated: ["generate-share"],
       listener: { address: "[::1]:8300", unsafeWithoutTls: true },
+      limits: { refusalsPerMinute: 5 },
     });
   });
 
@@ -42,6 +45,7 @@ describe("coffer.toml", () => {
       logLevel: "info",
       unauthenticated: [],
       listener: { address: "127.0.0.1:8200", unsafeWithoutTls: false },
+      limits: { refusalsPerMinute: 100 },
     } as const;
     expect(parseConfig("", "coffer.toml")).toEqual(defaults);
     expect(parseConfig("[listener]", "coffer.toml")).toEqual(defaults);
@@ -64,6 +68,11 @@ describe("coffer.toml", () => {
       "coffer.toml: listener.unsafe_without_tls must be true or false, without quotes",
     ],
     ["a text for a table", 'listener = "hunter2"', "coffer.toml: listener must be a table"],
+    [
+      "a limit that is none",
+      "[limits]\nrefusals_per_minute = 0",
+      "coffer.toml: limits.refusals_per_minute must be a whole number from 1 to 1000000",
+    ],
     ["a text without quotes", '\n\nstorage = hunter2\nlog_level = "info"', "coffer.toml: line 3: not valid TOML"],
     ["a key that comes twice", 'storage = "hunter2"\nstorage = "hunter2"', "coffer.toml: line 2: not valid TOML"],
   ])("with %s is refused, by its key or line and not by its value", (_, text, message) => {

@@ -5,7 +5,7 @@
  *   2. the path is decoded once; dot segments, empty segments, control characters, bad escapes are refused (path.ts)
  *   3. route: a system plugin's, or the mount's whose prefix it is
  *   4. sealed → 503, but for the routes that work while sealed
- *   5. verb and headers (request.ts)
+ *   5. verb and headers (request.ts); an address that has guessed too often → 429 (access/refusals.ts)
  *   6. body, within limits, parsed (request.ts, json.ts)
  *   7. token → 403 (access/tokens.ts)
  *   8. policy → 403
@@ -18,6 +18,7 @@
  */
 import { Hono } from "hono";
 import type { Mounts } from "../access/mounts.ts";
+import type { Refusals } from "../access/refusals.ts";
 import type { Tokens } from "../access/tokens.ts";
 import type { Gate } from "../barrier/gate.ts";
 import type { Clock } from "../clock.ts";
@@ -52,6 +53,7 @@ export interface Server {
   readonly system: Router<Route>;
   readonly log: Log;
   readonly clock: Clock;
+  readonly refusals: Refusals;
   /** What exists only while unsealed; undefined while sealed. */
   readonly opened: () => { readonly tokens: Tokens; readonly mounts: Mounts } | undefined;
 }
@@ -66,6 +68,8 @@ interface Trace {
   route: string | undefined;
   /** Whether the token has been accepted, which is where Vault starts to frame its errors. */
   authenticated: boolean;
+  /** Set while the answer depends on whether a token or a share that was sent is a right one. */
+  guess: "token" | "share" | undefined;
 }
 
 interface Target {
@@ -92,12 +96,14 @@ async function serve(server: Server, request: Request, peer: Peer): Promise<Resp
     path: undefined,
     route: undefined,
     authenticated: false,
+    guess: undefined,
   };
   const started = server.clock.monotonic();
   let response: Response;
   try {
-    response = await answer(server, request, trace);
+    response = await answer(server, request, trace, peer);
   } catch (error) {
+    if (isRefusedGuess(error, trace)) server.refusals.count(peer.address);
     logFailure(server.log, error, trace);
     response = respondWithError(wireError(error, trace.authenticated));
   }
@@ -115,7 +121,7 @@ async function serve(server: Server, request: Request, peer: Peer): Promise<Resp
   return request.method === "HEAD" ? withoutBody(response) : response;
 }
 
-async function answer(server: Server, request: Request, trace: Trace): Promise<Response> {
+async function answer(server: Server, request: Request, trace: Trace, peer: Peer): Promise<Response> {
   const { pathname, search } = splitUrl(request.url);
   const parsed = parsePath(pathname);
   if ("refuse" in parsed) {
@@ -135,9 +141,13 @@ async function answer(server: Server, request: Request, trace: Trace): Promise<R
   checkHeaders(request.headers);
   if (operation === "update" && target.path.endsWith("/"))
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
-  const fields = await readFields(request, operation, query, route, LARGEST_BODY);
   const needsToken = opened !== undefined && route?.access !== "none";
-  const caller = needsToken ? await authenticate(opened.tokens, request.headers) : NOBODY;
+  const isLimited = needsToken || route?.tellsValidity === true;
+  if (isLimited) server.refusals.check(peer.address);
+  const fields = await readFields(request, operation, query, route, LARGEST_BODY);
+  // Again: the limit may have been reached while the body came.
+  if (isLimited) server.refusals.check(peer.address);
+  const caller = needsToken ? await authenticate(opened.tokens, request.headers, trace) : NOBODY;
   trace.authenticated = needsToken;
   if (needsToken) authorise(caller);
   // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
@@ -147,6 +157,7 @@ async function answer(server: Server, request: Request, trace: Trace): Promise<R
 
   const body = route.body === undefined ? undefined : validate(route.body, fields);
   const call = { params: target.match?.params ?? {}, body, caller };
+  if (route.tellsValidity) trace.guess = "share";
   const reply = await (target.gate?.run(async () => route.handle(call)) ?? route.handle(call));
   return respond(withWarnings(reply, route, fields), route.form, trace.id);
 }
@@ -196,11 +207,21 @@ function isBare(match: Match<Route>): boolean {
   return false;
 }
 
-async function authenticate(tokens: Tokens, headers: Headers): Promise<Caller> {
+async function authenticate(tokens: Tokens, headers: Headers, trace: Trace): Promise<Caller> {
   const token = tokenOf(headers);
-  const caller = token === undefined ? undefined : await tokens.authenticate(token);
+  // Nothing is guessed by who sends none.
+  if (token === undefined) throw new ApiError("permission-denied");
+  trace.guess = "token";
+  const caller = await tokens.authenticate(token);
   if (caller === undefined) throw new ApiError("permission-denied");
+  trace.guess = undefined;
   return caller;
+}
+
+/** Whether a token was none, or a share none of this coffer's. A failure of the server says nothing about either. */
+function isRefusedGuess(error: unknown, { guess }: Trace): boolean {
+  if (guess === undefined || !(error instanceof ApiError)) return false;
+  return error.code === (guess === "token" ? "permission-denied" : "invalid");
 }
 
 /** The policy `root` allows everything, sudo included; whatever is not known is denied. */

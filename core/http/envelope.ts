@@ -29,8 +29,10 @@ export function respond(reply: Reply, form: Route["form"], requestId: string): R
   return send(200, { ...duplicated, ...envelope(requestId, leaseDuration, warnings), data, auth: null });
 }
 
-export function respondWithError({ status, errors }: WireError): Response {
-  return send(status, { errors });
+export function respondWithError({ status, errors, retryAfter }: WireError): Response {
+  const response = send(status, { errors });
+  if (retryAfter !== undefined) response.headers.set("retry-after", String(retryAfter));
+  return response;
 }
 
 /** A path or header that no handler of Vault's ever sees: 400 without body and without the usual headers. */
