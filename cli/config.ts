@@ -12,6 +12,9 @@
  *     [limits]
  *     refusals_per_minute = 100
  *
+ *     [telemetry]
+ *     unauthenticated_metrics_access = false
+ *
  * Every key may be left out. A key that is not known is refused: a misspelt one would silently not hold.
  */
 
@@ -32,6 +35,8 @@ export interface Config {
   readonly listener: { readonly address: string; readonly unsafeWithoutTls: boolean };
   /** How many wrong tokens and key shares each address may send in a minute. */
   readonly limits: { readonly refusalsPerMinute: number };
+  /** Whether `sys/metrics` answers without a token, and while sealed. */
+  readonly telemetry: { readonly unauthenticatedMetricsAccess: boolean };
 }
 
 const Text = v.pipe(v.string("must be a string in quotes"), v.nonEmpty("must not be empty"));
@@ -67,10 +72,17 @@ const ConfigFile = v.strictObject({
     ),
     {},
   ),
+  telemetry: v.optional(
+    v.strictObject(
+      { unauthenticated_metrics_access: v.optional(v.boolean("must be true or false, without quotes"), false) },
+      "must be a table",
+    ),
+    {},
+  ),
 });
 
 const KNOWN =
-  "known keys: storage, log_level, unauthenticated; address, unsafe_without_tls under [listener]; refusals_per_minute under [limits]";
+  "known keys: storage, log_level, unauthenticated; address, unsafe_without_tls under [listener]; refusals_per_minute under [limits]; unauthenticated_metrics_access under [telemetry]";
 
 /** Reads and checks the file at `path`. Throws CliError, which names file, key and line and never quotes a value. */
 export function loadConfig(path: string): Config {
@@ -90,13 +102,14 @@ export function loadConfig(path: string): Config {
 export function parseConfig(text: string, name: string): Config {
   const checked = v.safeParse(ConfigFile, parseToml(text, name));
   if (!checked.success) throw invalid(checked.issues[0], name);
-  const { storage, log_level, unauthenticated, listener, limits } = checked.output;
+  const { storage, log_level, unauthenticated, listener, limits, telemetry } = checked.output;
   return {
     storage,
     logLevel: log_level,
     unauthenticated,
     listener: { address: listener.address, unsafeWithoutTls: listener.unsafe_without_tls },
     limits: { refusalsPerMinute: limits.refusals_per_minute },
+    telemetry: { unauthenticatedMetricsAccess: telemetry.unauthenticated_metrics_access },
   };
 }
 

@@ -13,9 +13,14 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type Cluster, readCluster } from "./cluster.ts";
 import { ApiError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
+import { InFlight } from "./http/in-flight.ts";
 import type { Peer } from "./http/peer.ts";
 import { Router } from "./http/router.ts";
 import type { Log } from "./log.ts";
+import { metricsNeeds } from "./metrics/collect.ts";
+import { Counters } from "./metrics/counters.ts";
+import { meteredDriver } from "./metrics/metered-driver.ts";
+import type { MetricsOutput } from "./metrics/metrics.ts";
 import type { Needs } from "./needs.ts";
 import type { Engine, Plugin, Route } from "./plugin.ts";
 import { Ceremony } from "./seal/ceremony.ts";
@@ -41,6 +46,10 @@ export interface CofferOptions {
   readonly unauthenticated?: readonly string[];
   /** How many wrong tokens and key shares each address may send in a minute; 100 unless told. */
   readonly refusalsPerMinute?: number;
+  /** What answers `sys/metrics`. Without it nothing is counted. */
+  readonly metrics?: MetricsOutput;
+  /** What answers `sys/host-info`. */
+  readonly hostInfo?: () => Promise<object>;
 }
 
 export interface Coffer extends AsyncDisposable {
@@ -61,20 +70,23 @@ export interface Opened {
 export function openCoffer(options: CofferOptions): Coffer {
   const { plugins, log, version, clock = systemClock, minOperations = MIN_OPERATIONS, unauthenticated = [] } = options;
   const refusals = new Refusals(options.refusalsPerMinute ?? REFUSALS_PER_MINUTE, () => clock.monotonic());
-  const driver = namingDamage(options.storage);
+  const inFlight = new InFlight(clock);
+  const metrics = options.metrics === undefined ? undefined : new Counters();
+  const driver = namingDamage(metrics === undefined ? options.storage : meteredDriver(options.storage, metrics, clock));
   const engines = plugins.filter((plugin) => plugin.kind === "engine");
   const seal = new Seal<Opened>({
     driver,
     clock,
     log,
     minOperations,
+    metrics,
     open: async (barrier) => {
       await rotateAtUnseal(barrier, log);
       return {
         barrier,
         tokens: await Tokens.open(barrier, clock),
         mounts: await Mounts.open(barrier, engines),
-        ceremony: new Ceremony(barrier, driver, clock),
+        ceremony: new Ceremony(barrier, driver, clock, metrics),
         cluster: await readCluster(barrier),
       };
     },
@@ -87,16 +99,34 @@ export function openCoffer(options: CofferOptions): Coffer {
       log.warn({ err: error }, "whether the encryption key or an attempt is due could not be checked");
     });
   });
-  const needs = needsOf(seal, driver, version);
+  const needs: Needs = {
+    ...needsOf(seal, driver, version),
+    metrics: metricsNeeds(
+      metrics &&
+        options.metrics && {
+          counters: metrics,
+          output: options.metrics,
+          version,
+          clock,
+          log,
+          keys: () => seal.opened?.barrier.keys,
+          inFlight: () => inFlight.count,
+        },
+    ),
+    requests: { inFlight: () => inFlight.list() },
+    host: { info: options.hostInfo ?? notThere },
+  };
   const system = new Router<Route>();
   for (const plugin of plugins) {
     if (plugin.kind === "engine") continue;
     for (const route of plugin.routes(needs)) {
-      const open = unauthenticated.includes(plugin.name) ? { ...route, access: "none" as const } : route;
+      const open = unauthenticated.includes(plugin.name)
+        ? { ...route, access: "none" as const, whileSealed: route.whileSealed !== false }
+        : route;
       system.add(route.path, route.operation, open);
     }
   }
-  const app = createApp({ system, log, clock, refusals, opened: () => seal.opened });
+  const app = createApp({ system, log, clock, refusals, inFlight, metrics, opened: () => seal.opened });
   return {
     fetch: (request, peer = {}) => app.fetch(request, peer),
     async [Symbol.asyncDispose]() {
@@ -119,8 +149,12 @@ async function rotateAtUnseal(barrier: Barrier, log: Log): Promise<void> {
   }
 }
 
+async function notThere(): Promise<never> {
+  throw new ApiError("unsupported-path");
+}
+
 /** The interfaces that plugins may declare a need of. They follow the seal: while sealed they answer so. */
-function needsOf(seal: Seal<Opened>, driver: Driver, version: string): Needs {
+function needsOf(seal: Seal<Opened>, driver: Driver, version: string): Omit<Needs, "metrics" | "requests" | "host"> {
   const opened = (): Opened => {
     if (seal.opened === undefined) throw new ApiError("sealed");
     return seal.opened;

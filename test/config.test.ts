@@ -28,6 +28,8 @@ describe("coffer.toml", () => {
         "unsafe_without_tls = true",
         "[limits]",
         "refusals_per_minute = 5",
+        "[telemetry]",
+        "unauthenticated_metrics_access = true",
       ].join("\n"),
     );
     expect(loadConfig(path)).toEqual({
@@ -36,6 +38,7 @@ describe("coffer.toml", () => {
       unauthenticated: ["generate-share"],
       listener: { address: "[::1]:8300", unsafeWithoutTls: true },
       limits: { refusalsPerMinute: 5 },
+      telemetry: { unauthenticatedMetricsAccess: true },
     });
   });
 
@@ -46,6 +49,7 @@ describe("coffer.toml", () => {
       unauthenticated: [],
       listener: { address: "127.0.0.1:8200", unsafeWithoutTls: false },
       limits: { refusalsPerMinute: 100 },
+      telemetry: { unauthenticatedMetricsAccess: false },
     } as const;
     expect(parseConfig("", "coffer.toml")).toEqual(defaults);
     expect(parseConfig("[listener]", "coffer.toml")).toEqual(defaults);

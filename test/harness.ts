@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { openCoffer } from "../core/coffer.ts";
 import { utf8 } from "../core/encoding.ts";
 import type { Log } from "../core/log.ts";
+import type { MetricsOutput } from "../core/metrics/metrics.ts";
 import { plugins } from "../plugins/index.ts";
 import type { Driver } from "../storage/driver.ts";
 import { openMemory } from "../storage/memory.ts";
@@ -145,16 +146,18 @@ export interface StartOptions {
   readonly minOperations?: number;
   readonly unauthenticated?: readonly string[];
   readonly refusalsPerMinute?: number;
+  readonly metrics?: MetricsOutput;
 }
 
 export async function startCoffer(options: StartOptions = {}): Promise<TestServer> {
   const driver = options.driver ?? openMemory(options.store === undefined ? {} : { store: options.store });
   const { clock = testClock() } = options;
   const log = testLog();
-  const { minOperations, refusalsPerMinute, unauthenticated = [] } = options;
+  const { minOperations, refusalsPerMinute, metrics, unauthenticated = [] } = options;
   const limits = {
     ...(minOperations !== undefined && { minOperations }),
     ...(refusalsPerMinute !== undefined && { refusalsPerMinute }),
+    ...(metrics !== undefined && { metrics }),
   };
   const coffer = openCoffer({
     storage: driver,
@@ -210,6 +213,7 @@ function bodyOf(body: unknown): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Ar
 
 function jsonOf(text: string): Readonly<Record<string, unknown>> {
   if (text.trim() === "") return {};
+  if (!text.startsWith("{")) return {};
   const parsed: unknown = JSON.parse(text);
   return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
 }

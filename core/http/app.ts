@@ -24,9 +24,11 @@ import type { Gate } from "../barrier/gate.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { Caller, Operation, Reply, Route } from "../plugin.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
 import { unknownFields, validate } from "./fields.ts";
+import type { InFlight } from "./in-flight.ts";
 import type { JsonObject } from "./json.ts";
 import { parsePath, parseQuery, type Query } from "./path.ts";
 import type { Peer } from "./peer.ts";
@@ -54,18 +56,25 @@ export interface Server {
   readonly log: Log;
   readonly clock: Clock;
   readonly refusals: Refusals;
+  readonly inFlight: InFlight;
+  readonly metrics: Metrics | undefined;
   /** What exists only while unsealed; undefined while sealed. */
   readonly opened: () => { readonly tokens: Tokens; readonly mounts: Mounts } | undefined;
 }
 
-/** What is known of a request so far: for its log line. */
+/** What is known of a request so far: for its log line and the metrics. */
 interface Trace {
   readonly id: string;
+  readonly peer: Peer;
+  /** By the monotonic clock. */
+  readonly started: number;
   /** The verb as it was sent. */
   readonly method: string;
   path: string | undefined;
   /** The pattern of the route, which unlike the path is no secret's name. */
   route: string | undefined;
+  /** The type of the mount that answers, or `system`. */
+  engine: string | undefined;
   /** Whether the token has been accepted, which is where Vault starts to frame its errors. */
   authenticated: boolean;
   /** Set while the answer depends on whether a token or a share that was sent is a right one. */
@@ -80,6 +89,7 @@ interface Target {
   readonly mounted: boolean;
   /** Of the mount that answers. */
   readonly gate?: Gate | undefined;
+  readonly engine?: string | undefined;
 }
 
 /** The app: a `fetch` function that every runtime can serve. */
@@ -92,22 +102,27 @@ export function createApp(server: Server): Hono<{ Bindings: Peer }> {
 async function serve(server: Server, request: Request, peer: Peer): Promise<Response> {
   const trace: Trace = {
     id: newRequestId(),
+    peer,
+    started: server.clock.monotonic(),
     method: peer.method ?? request.method,
     path: undefined,
     route: undefined,
+    engine: undefined,
     authenticated: false,
     guess: undefined,
   };
-  const started = server.clock.monotonic();
+  server.inFlight.enter(trace);
   let response: Response;
   try {
-    response = await answer(server, request, trace, peer);
+    response = await answer(server, request, trace);
   } catch (error) {
-    if (isRefusedGuess(error, trace)) server.refusals.count(peer.address);
+    countRefusal(server, error, trace);
     logFailure(server.log, error, trace);
     response = respondWithError(wireError(error, trace.authenticated));
   }
-  const ms = Math.round((server.clock.monotonic() - started) * 1000) / 1000;
+  server.inFlight.leave(trace);
+  const ms = Math.round((server.clock.monotonic() - trace.started) * 1000) / 1000;
+  server.metrics?.answered(trace.engine, trace.route, response.status, ms);
   const line = {
     request_id: trace.id,
     remote_address: peer.address,
@@ -121,7 +136,7 @@ async function serve(server: Server, request: Request, peer: Peer): Promise<Resp
   return request.method === "HEAD" ? withoutBody(response) : response;
 }
 
-async function answer(server: Server, request: Request, trace: Trace, peer: Peer): Promise<Response> {
+async function answer(server: Server, request: Request, trace: Trace): Promise<Response> {
   const { pathname, search } = splitUrl(request.url);
   const parsed = parsePath(pathname);
   if ("refuse" in parsed) {
@@ -136,6 +151,7 @@ async function answer(server: Server, request: Request, trace: Trace, peer: Peer
   const target = await find(server, opened?.mounts, parsed.path, query, trace.method);
   const { operation, route } = routeOf(trace.method, query, target);
   trace.route = route === undefined ? undefined : `${operation} ${route.path}`;
+  trace.engine = route === undefined ? undefined : (target.engine ?? "system");
   if (opened === undefined && route?.whileSealed !== true) throw new ApiError("sealed");
 
   checkHeaders(request.headers);
@@ -143,10 +159,10 @@ async function answer(server: Server, request: Request, trace: Trace, peer: Peer
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
   const needsToken = opened !== undefined && route?.access !== "none";
   const isLimited = needsToken || route?.tellsValidity === true;
-  if (isLimited) server.refusals.check(peer.address);
+  if (isLimited) server.refusals.check(trace.peer.address);
   const fields = await readFields(request, operation, query, route, LARGEST_BODY);
   // Again: the limit may have been reached while the body came.
-  if (isLimited) server.refusals.check(peer.address);
+  if (isLimited) server.refusals.check(trace.peer.address);
   const caller = needsToken ? await authenticate(opened.tokens, request.headers, trace) : NOBODY;
   trace.authenticated = needsToken;
   if (needsToken) authorise(caller);
@@ -187,6 +203,7 @@ async function find(
     match: found?.mount.router.match(found.rest),
     mounted: found !== undefined,
     gate: found?.mount.gate,
+    engine: found?.mount.entry.type,
   };
 }
 
@@ -218,10 +235,12 @@ async function authenticate(tokens: Tokens, headers: Headers, trace: Trace): Pro
   return caller;
 }
 
-/** Whether a token was none, or a share none of this coffer's. A failure of the server says nothing about either. */
-function isRefusedGuess(error: unknown, { guess }: Trace): boolean {
-  if (guess === undefined || !(error instanceof ApiError)) return false;
-  return error.code === (guess === "token" ? "permission-denied" : "invalid");
+/** Counts a token that was none, or a share none of this coffer's. A failure of the server says nothing about either. */
+function countRefusal({ refusals, metrics }: Server, error: unknown, { guess, peer }: Trace): void {
+  if (guess === undefined || !(error instanceof ApiError)) return;
+  if (error.code !== (guess === "token" ? "permission-denied" : "invalid")) return;
+  refusals.count(peer.address);
+  metrics?.refused(guess);
 }
 
 /** The policy `root` allows everything, sudo included; whatever is not known is denied. */
@@ -237,7 +256,8 @@ function missing({ path, match, mounted }: Target): ApiError {
 
 /** Vault tells of fields that it ignored, where there is an answer to tell it in. */
 function withWarnings(reply: Reply, route: Route, fields: JsonObject): Reply {
-  if (reply.kind === "empty" || reply.kind === "bare" || route.operation !== "update") return reply;
+  if (reply.kind === "empty" || reply.kind === "bare" || reply.kind === "text" || route.operation !== "update")
+    return reply;
   if (route.body === undefined || !("entries" in route.body)) return reply;
   const ignored = unknownFields({ entries: route.body.entries as object }, fields);
   if (ignored.length === 0) return reply;

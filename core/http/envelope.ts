@@ -21,6 +21,10 @@ export function newRequestId(): string {
 
 export function respond(reply: Reply, form: Route["form"], requestId: string): Response {
   if (reply.kind === "empty") return send(204, undefined);
+  if (reply.kind === "text") {
+    const headers = { ...HEADERS, "content-type": reply.contentType };
+    return new Response(reply.text, { status: reply.status ?? 200, headers });
+  }
   if (reply.kind === "bare") return send(reply.status ?? 200, reply.body);
   const { warnings = [] } = reply;
   if (reply.kind === "auth") return send(200, { ...envelope(requestId, 0, warnings), data: null, auth: reply.auth });
