@@ -8,7 +8,6 @@ import type { ServerOptions } from "./commands/server.ts";
 import { type Config, loadConfig, parseConfig } from "./config.ts";
 import { devBanner, startDev } from "./dev.ts";
 import { CliError } from "./errors.ts";
-import { hostInfo } from "./host-info.ts";
 import { type Listener, listen } from "./listen.ts";
 import { type ListenAddress, parseListenAddress, refuseClearText } from "./listen-address.ts";
 import { type OpenLog, openLog } from "./log.ts";
@@ -45,7 +44,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
       unauthenticated: options.dev === true ? ["generate-share"] : openEndpoints(config),
       refusalsPerMinute: config.limits.refusalsPerMinute,
       metrics: { render: renderPrometheus, ofProcess: openProcessMetrics() },
-      hostInfo,
+      hostInfo: async () => (await import("./host-info.ts")).hostInfo(),
     });
     const dev =
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
