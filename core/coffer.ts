@@ -12,6 +12,7 @@ import { MIN_OPERATIONS } from "./barrier/rotation.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Cluster, readCluster } from "./cluster.ts";
 import { ApiError } from "./errors.ts";
+import { BodyBudget } from "./http/body-budget.ts";
 import { createApp } from "./http/app.ts";
 import { InFlight } from "./http/in-flight.ts";
 import type { Peer } from "./http/peer.ts";
@@ -85,7 +86,7 @@ export function openCoffer(options: CofferOptions): Coffer {
       return {
         barrier,
         tokens: await Tokens.open(barrier, clock),
-        mounts: await Mounts.open(barrier, engines),
+        mounts: await Mounts.open(barrier, engines, log),
         ceremony: new Ceremony(barrier, driver, clock, metrics),
         cluster: await readCluster(barrier),
       };
@@ -117,21 +118,28 @@ export function openCoffer(options: CofferOptions): Coffer {
     host: { info: options.hostInfo ?? notThere },
   };
   const system = new Router<Route>();
+  const unknown = unauthenticated.find(
+    (name) => !plugins.some((plugin) => plugin.kind === "system" && plugin.name === name),
+  );
+  if (unknown !== undefined) throw new Error(`there is no plugin ${unknown} to leave unauthenticated`);
   for (const plugin of plugins) {
     if (plugin.kind === "engine") continue;
-    for (const route of plugin.routes(needs)) {
+    // What a plugin did not declare it does not get.
+    const declared = Object.fromEntries(plugin.needs.map((need) => [need, needs[need]]));
+    for (const route of plugin.routes(declared as Pick<Needs, (typeof plugin.needs)[number]>)) {
       const open = unauthenticated.includes(plugin.name)
         ? { ...route, access: "none" as const, whileSealed: route.whileSealed !== false }
         : route;
       system.add(route.path, route.operation, open);
     }
   }
-  const app = createApp({ system, log, clock, refusals, inFlight, metrics, opened: () => seal.opened });
+  const bodies = new BodyBudget();
+  const app = createApp({ system, log, clock, bodies, refusals, inFlight, metrics, opened: () => seal.opened });
   return {
     fetch: (request, peer = {}) => app.fetch(request, peer),
     async [Symbol.asyncDispose]() {
       stopTimer();
-      await seal.seal();
+      await seal.close();
     },
   };
 }

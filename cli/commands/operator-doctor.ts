@@ -1,6 +1,5 @@
 /** `coffer operator doctor`: looks at the machine, the configuration, the store and the server, and says what to do. */
-import { readFileSync, realpathSync, statSync } from "node:fs";
-import { parse } from "smol-toml";
+import { realpathSync, statSync } from "node:fs";
 import manifest from "../../package.json";
 import { storePaths } from "../../storage/file-format.ts";
 import type { Client } from "../client.ts";
@@ -16,7 +15,6 @@ import { checkConfigFile, checkKeyFile, checkStore } from "../doctor/permissions
 import { checkServer } from "../doctor/server.ts";
 import { checkFileSystem, checkSpace, checkSync } from "../doctor/storage.ts";
 import { asCliError } from "../errors.ts";
-import { isObject } from "../json.ts";
 import { columns } from "../table.ts";
 
 export interface DoctorFlags {
@@ -46,14 +44,14 @@ export async function doctor(context: Context, flags: DoctorFlags): Promise<numb
 
 /** Everything that can be looked at, in the order in which it is printed. */
 async function examine(machine: Machine, client: Client, flags: DoctorFlags): Promise<Check[]> {
-  const { config, raw, checks } = configuration(flags.config);
+  const { config, checks } = configuration(flags.config);
+  const { tls, address, unsafeWithoutTls } = config.listener;
   const folder = folderOf(flags.storage ?? config.storage);
   const subject = subjectOf(machine, folder.path && storePaths(folder.path).lock);
   const files = folder.path === undefined ? [] : filesOf(folder.path);
-  const keyFiles = keyFilesOf(raw);
   return [
     ...checks,
-    ...keyFiles.map(checkKeyFile),
+    ...(tls === undefined ? [] : [checkKeyFile(tls.key)]),
     ...folder.checks,
     ...(folder.path === undefined ? [] : ofFolder(machine, folder.path, files)),
     await checkClock(clocks(), files),
@@ -61,9 +59,9 @@ async function examine(machine: Machine, client: Client, flags: DoctorFlags): Pr
     checkSwap(machine, subject),
     checkEnvironment(machine, subject),
     ...checkListeners(machine, subject, {
-      address: config.listener.address,
-      hasTls: isObject(raw["listener"]) && raw["listener"]["tls_cert_file"] !== undefined,
-      isAllowedInClear: config.listener.unsafeWithoutTls,
+      address,
+      hasTls: tls !== undefined,
+      isAllowedInClear: unsafeWithoutTls,
     }),
     ...(await checkServer(client, manifest.version, () => Date.now())),
   ];
@@ -71,31 +69,20 @@ async function examine(machine: Machine, client: Client, flags: DoctorFlags): Pr
 
 interface Read {
   readonly config: Config;
-  /** The file's own table. */
-  readonly raw: Readonly<Record<string, unknown>>;
   readonly checks: readonly Check[];
 }
 
 function configuration(path: string | undefined): Read {
   const defaults = parseConfig("", "");
-  if (path === undefined) return { config: defaults, raw: {}, checks: [] };
+  if (path === undefined) return { config: defaults, checks: [] };
   try {
     const config = loadConfig(path);
     const checks = [ok("configuration", `${path} can be read`), checkConfigFile(realpathSync(path))];
-    return { config, raw: parse(readFileSync(path, "utf8")), checks };
+    return { config, checks };
   } catch (error) {
     const { message, hints } = asCliError(error);
-    return { config: defaults, raw: {}, checks: [mustDo("configuration", message, hints.join("; "))] };
+    return { config: defaults, checks: [mustDo("configuration", message, hints.join("; "))] };
   }
-}
-
-/** The files that hold a private key: whatever table names them. */
-function keyFilesOf(table: Readonly<Record<string, unknown>>): string[] {
-  return Object.entries(table).flatMap(([key, value]) => {
-    if (isObject(value)) return keyFilesOf(value);
-    if (Array.isArray(value)) return value.filter(isObject).flatMap(keyFilesOf);
-    return typeof value === "string" && key.endsWith("_key_file") ? [value] : [];
-  });
 }
 
 /** The folder of a `file:` store, where there is one already. */

@@ -21,7 +21,7 @@ export function checkListeners(machine: Machine, subject: Subject, configured: C
 }
 
 function checkListener(address: string, { hasTls, isAllowedInClear }: Configured): Check {
-  if (address.startsWith("unix://")) return ok("listener", `${address}: this machine only`);
+  if (address.startsWith("unix:")) return ok("listener", `${address}: this machine only`);
   const host = address.slice(0, address.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
   if (isLoopback(host)) return ok("listener", `${address}: this machine only`);
   if (hasTls) return ok("listener", `${address}: over TLS`);
