@@ -39,8 +39,6 @@ test("on a store that a server has open, it looks at that server and leaves both
 
 test("without a server it looks at the configuration, the store that it names and its keys", async () => {
   const folder = join(newFolder(), "store");
-  const key = fileOf("server.key", "");
-  chmodSync(key, 0o600);
   await (await startServer({ args: ["--storage", `file:${folder}`] })).stop();
   const config = fileOf("coffer.toml", `storage = "file:${folder}"\n[listener]\naddress = "0.0.0.0:8200"\n`);
   chmodSync(config, 0o644);
@@ -57,6 +55,13 @@ test("without a server it looks at the configuration, the store that it names an
   const second = await examine(["--config", config]);
   expect(second.find("configuration permissions")?.advice).toBe(`chmod go-w ${config}`);
   expect(second.find("store permissions")?.advice).toBe(`chmod go= ${join(folder, "coffer.db")}`);
+
+  const key = fileOf("server.key", "");
+  chmodSync(key, 0o644);
+  writeFileSync(config, `[listener]\naddress = ":8200"\ntls_cert_file = "${key}"\ntls_key_file = "${key}"\n`);
+  const tls = await examine(["--config", config, "--storage", `file:${folder}`]);
+  expect(tls.find("key file")).toMatchObject({ state: "todo", advice: `chmod g-w,o= ${key}` });
+  expect(tls.find("listener")).toMatchObject({ state: "ok", found: ":8200: over TLS" });
 
   writeFileSync(config, "storge = 1");
   const third = await examine(["--config", config]);
