@@ -4,6 +4,7 @@
  */
 
 import { type Command, Option } from "commander";
+import type { DoctorFlags } from "./commands/operator-doctor.ts";
 import type { InitFlags } from "./commands/operator-init.ts";
 import { type Add, count, group, openAdd } from "./declaration.ts";
 import { declareKeyCommands } from "./key-commands.ts";
@@ -74,6 +75,19 @@ function declareOperator(program: Command, add: Add): void {
     summary: "print the term of the active encryption key, its age and how often it was used",
     examples: ["coffer operator key-status", "coffer operator key-status -format=json"],
     run: async (context) => (await import("./commands/operator-key-status.ts")).keyStatus(context),
+  });
+  add<DoctorFlags>(operator, "doctor", {
+    summary: "look at this machine, the store and the server; exit code 0: nothing must be done, 2: something must",
+    isPublic: true,
+    options: [
+      new Option("--config <file>", "the server's configuration file"),
+      new Option("--storage <url>", "the store, in the place of the configuration's"),
+    ],
+    examples: [
+      "coffer operator doctor --config /etc/coffer.toml",
+      "coffer operator doctor --storage file:/var/lib/coffer -format=json",
+    ],
+    run: async (context, _, flags) => (await import("./commands/operator-doctor.ts")).doctor(context, flags),
   });
   declareKeyCommands(operator, add);
 }

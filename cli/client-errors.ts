@@ -112,6 +112,9 @@ function hintFor({ url, status, location, token }: RefusedAnswer, said: string):
       : `the server refused the token of ${token.source} for this path; give another by ${TOKEN_WAYS}`;
   }
   if (status >= 300 && status < 400) return `ask the server that it names instead: ${location ?? "(it names none)"}`;
+  if (said.includes("too many refused tokens or key shares")) {
+    return "the limit is for a minute; the server's log shows which requests from this address it refused";
+  }
   if (status === 429) return "the server limits the rate of requests; try again later";
   if (status >= 500) return "look at the server's log";
   if (status === 404 || status === 405) return "does the server have this endpoint? `coffer status` shows its version";

@@ -11,12 +11,19 @@
  *     tls_key_file = "/etc/coffer/server.key"
  *     x_forwarded_for_authorized_addrs = ["10.0.0.0/8"]
  *
+ *     [limits]
+ *     refusals_per_minute = 100
+ *
+ *     [telemetry]
+ *     unauthenticated_metrics_access = false
+ *
  * Every key may be left out. A key that is not known is refused: a misspelt one would silently not hold.
  */
 
 import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import * as v from "valibot";
+import { REFUSALS_PER_MINUTE } from "../core/access/refusals.ts";
 import { CliError, fileProblem } from "./errors.ts";
 import { TrustedProxies } from "./http/forwarded.ts";
 import { LOG_LEVELS, type LogLevel } from "./log-level.ts";
@@ -29,6 +36,10 @@ export interface Config {
   /** Endpoint families that ask for no token. */
   readonly unauthenticated: readonly "generate-share"[];
   readonly listener: ListenerConfig;
+  /** How many wrong tokens and key shares each address may send in a minute. */
+  readonly limits: { readonly refusalsPerMinute: number };
+  /** Whether `sys/metrics` answers without a token, and while sealed. */
+  readonly telemetry: { readonly unauthenticatedMetricsAccess: boolean };
 }
 
 interface ListenerConfig {
@@ -50,6 +61,8 @@ const Flag = v.boolean("must be true or false, without quotes");
 
 /** Each may hold some 200 KiB, and a file descriptor, of which many systems give 1024. */
 const DEFAULT_CONNECTIONS = 1000;
+
+const REFUSALS = "must be a whole number from 1 to 1000000";
 
 const ConfigFile = v.strictObject({
   storage: v.optional(Text),
@@ -81,11 +94,28 @@ const ConfigFile = v.strictObject({
     ),
     {},
   ),
+  limits: v.optional(
+    v.strictObject(
+      {
+        refusals_per_minute: v.optional(
+          v.pipe(v.number(REFUSALS), v.integer(REFUSALS), v.minValue(1, REFUSALS), v.maxValue(1_000_000, REFUSALS)),
+          REFUSALS_PER_MINUTE,
+        ),
+      },
+      "must be a table",
+    ),
+    {},
+  ),
+  telemetry: v.optional(
+    v.strictObject({ unauthenticated_metrics_access: v.optional(Flag, false) }, "must be a table"),
+    {},
+  ),
 });
 
 const KNOWN = [
   "known keys: storage, log_level, unauthenticated",
   "under [listener]: address, unsafe_without_tls, socket_mode, tls_cert_file, tls_key_file, tls_client_ca_file, tls_require_and_verify_client_cert, x_forwarded_for_authorized_addrs, max_connections",
+  "under [limits]: refusals_per_minute; under [telemetry]: unauthenticated_metrics_access",
 ] as const;
 
 /** Reads and checks the file at `path`. Throws CliError, which names file, key and line and never quotes a value. */
@@ -106,7 +136,7 @@ export function loadConfig(path: string): Config {
 export function parseConfig(text: string, name: string): Config {
   const checked = v.safeParse(ConfigFile, parseToml(text, name));
   if (!checked.success) throw invalid(checked.issues[0], name);
-  const { storage, log_level, unauthenticated, listener } = checked.output;
+  const { storage, log_level, unauthenticated, listener, limits, telemetry } = checked.output;
   return {
     storage,
     logLevel: log_level,
@@ -119,6 +149,8 @@ export function parseConfig(text: string, name: string): Config {
       trustedProxies: proxiesOf(listener.x_forwarded_for_authorized_addrs, name),
       maxConnections: listener.max_connections,
     },
+    limits: { refusalsPerMinute: limits.refusals_per_minute },
+    telemetry: { unauthenticatedMetricsAccess: telemetry.unauthenticated_metrics_access },
   };
 }
 

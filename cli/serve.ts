@@ -6,13 +6,15 @@ import packageJson from "../package.json" with { type: "json" };
 import { plugins } from "../plugins/index.ts";
 import { openStorage } from "../storage/index.ts";
 import type { ServerOptions } from "./commands/server.ts";
-import { loadConfig, parseConfig } from "./config.ts";
+import { type Config, loadConfig, parseConfig } from "./config.ts";
 import { devBanner, startDev } from "./dev.ts";
 import { CliError } from "./errors.ts";
 import type { App } from "./http/connection.ts";
 import { type Listener, listen, type ListenOptions } from "./listen.ts";
 import { parseListenAddress, refuseClearText } from "./listen-address.ts";
 import { type OpenLog, openLog } from "./log.ts";
+import { openProcessMetrics } from "./metrics/process.ts";
+import { renderPrometheus } from "./metrics/prometheus.ts";
 
 /** What a server that must not answer any more answers. */
 const NEVER = new Promise<Response>(() => undefined);
@@ -44,7 +46,10 @@ export async function runServer(options: ServerOptions): Promise<number> {
       log,
       version: packageJson.version,
       // In dev mode the requests of the documentation work as they stand there, without a token.
-      unauthenticated: options.dev === true ? ["generate-share"] : config.unauthenticated,
+      unauthenticated: options.dev === true ? ["generate-share"] : openEndpoints(config),
+      refusalsPerMinute: config.limits.refusalsPerMinute,
+      metrics: { render: renderPrometheus, ofProcess: openProcessMetrics() },
+      hostInfo: async () => (await import("./host-info.ts")).hostInfo(),
     });
     const dev =
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
@@ -61,6 +66,10 @@ export async function runServer(options: ServerOptions): Promise<number> {
   log.info({}, "stopped");
   await log.flush();
   return 0;
+}
+
+function openEndpoints({ unauthenticated, telemetry }: Config): readonly string[] {
+  return telemetry.unauthenticatedMetricsAccess ? [...unauthenticated, "metrics"] : unauthenticated;
 }
 
 function storageOf(options: ServerOptions, configured: string | undefined): string {

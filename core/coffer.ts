@@ -4,6 +4,7 @@
  */
 import type { Driver } from "../storage/driver.ts";
 import { Mounts } from "./access/mounts.ts";
+import { Refusals, REFUSALS_PER_MINUTE } from "./access/refusals.ts";
 import { Tokens } from "./access/tokens.ts";
 import type { Barrier } from "./barrier/barrier.ts";
 import { namingDamage } from "./barrier/damage.ts";
@@ -13,9 +14,14 @@ import { type Cluster, readCluster } from "./cluster.ts";
 import { ApiError } from "./errors.ts";
 import { BodyBudget } from "./http/body-budget.ts";
 import { createApp } from "./http/app.ts";
+import { InFlight } from "./http/in-flight.ts";
 import type { Peer } from "./http/peer.ts";
 import { Router } from "./http/router.ts";
 import type { Log } from "./log.ts";
+import { metricsNeeds } from "./metrics/collect.ts";
+import { Counters } from "./metrics/counters.ts";
+import { meteredDriver } from "./metrics/metered-driver.ts";
+import type { MetricsOutput } from "./metrics/metrics.ts";
 import type { Needs } from "./needs.ts";
 import type { Engine, Plugin, Route } from "./plugin.ts";
 import { Ceremony } from "./seal/ceremony.ts";
@@ -39,6 +45,12 @@ export interface CofferOptions {
    * whoever has lost every token.
    */
   readonly unauthenticated?: readonly string[];
+  /** How many wrong tokens and key shares each address may send in a minute; 100 unless told. */
+  readonly refusalsPerMinute?: number;
+  /** What answers `sys/metrics`. Without it nothing is counted. */
+  readonly metrics?: MetricsOutput;
+  /** What answers `sys/host-info`. */
+  readonly hostInfo?: () => Promise<object>;
 }
 
 export interface Coffer extends AsyncDisposable {
@@ -58,20 +70,24 @@ export interface Opened {
 /** Opens a server over `storage`. It starts sealed; disposing of it seals it, and leaves the storage to its owner. */
 export function openCoffer(options: CofferOptions): Coffer {
   const { plugins, log, version, clock = systemClock, minOperations = MIN_OPERATIONS, unauthenticated = [] } = options;
-  const driver = namingDamage(options.storage);
+  const refusals = new Refusals(options.refusalsPerMinute ?? REFUSALS_PER_MINUTE, () => clock.monotonic());
+  const inFlight = new InFlight(clock);
+  const metrics = options.metrics === undefined ? undefined : new Counters();
+  const driver = namingDamage(metrics === undefined ? options.storage : meteredDriver(options.storage, metrics, clock));
   const engines = plugins.filter((plugin) => plugin.kind === "engine");
   const seal = new Seal<Opened>({
     driver,
     clock,
     log,
     minOperations,
+    metrics,
     open: async (barrier) => {
       await rotateAtUnseal(barrier, log);
       return {
         barrier,
         tokens: await Tokens.open(barrier, clock),
         mounts: await Mounts.open(barrier, engines, log),
-        ceremony: new Ceremony(barrier, driver, clock),
+        ceremony: new Ceremony(barrier, driver, clock, metrics),
         cluster: await readCluster(barrier),
       };
     },
@@ -84,7 +100,23 @@ export function openCoffer(options: CofferOptions): Coffer {
       log.warn({ err: error }, "whether the encryption key or an attempt is due could not be checked");
     });
   });
-  const needs = needsOf(seal, driver, version);
+  const needs: Needs = {
+    ...needsOf(seal, driver, version),
+    metrics: metricsNeeds(
+      metrics &&
+        options.metrics && {
+          counters: metrics,
+          output: options.metrics,
+          version,
+          clock,
+          log,
+          keys: () => seal.opened?.barrier.keys,
+          inFlight: () => inFlight.count,
+        },
+    ),
+    requests: { inFlight: () => inFlight.list() },
+    host: { info: options.hostInfo ?? notThere },
+  };
   const system = new Router<Route>();
   const unknown = unauthenticated.find(
     (name) => !plugins.some((plugin) => plugin.kind === "system" && plugin.name === name),
@@ -95,11 +127,14 @@ export function openCoffer(options: CofferOptions): Coffer {
     // What a plugin did not declare it does not get.
     const declared = Object.fromEntries(plugin.needs.map((need) => [need, needs[need]]));
     for (const route of plugin.routes(declared as Pick<Needs, (typeof plugin.needs)[number]>)) {
-      const open = unauthenticated.includes(plugin.name) ? { ...route, access: "none" as const } : route;
+      const open = unauthenticated.includes(plugin.name)
+        ? { ...route, access: "none" as const, whileSealed: route.whileSealed !== false }
+        : route;
       system.add(route.path, route.operation, open);
     }
   }
-  const app = createApp({ system, log, clock, bodies: new BodyBudget(), opened: () => seal.opened });
+  const bodies = new BodyBudget();
+  const app = createApp({ system, log, clock, bodies, refusals, inFlight, metrics, opened: () => seal.opened });
   return {
     fetch: (request, peer = {}) => app.fetch(request, peer),
     async [Symbol.asyncDispose]() {
@@ -122,8 +157,12 @@ async function rotateAtUnseal(barrier: Barrier, log: Log): Promise<void> {
   }
 }
 
+async function notThere(): Promise<never> {
+  throw new ApiError("unsupported-path");
+}
+
 /** The interfaces that plugins may declare a need of. They follow the seal: while sealed they answer so. */
-function needsOf(seal: Seal<Opened>, driver: Driver, version: string): Needs {
+function needsOf(seal: Seal<Opened>, driver: Driver, version: string): Omit<Needs, "metrics" | "requests" | "host"> {
   const opened = (): Opened => {
     if (seal.opened === undefined) throw new ApiError("sealed");
     return seal.opened;

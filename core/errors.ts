@@ -22,6 +22,12 @@ const ERRORS = {
     text: "put failed due to value being too large",
     framed: false,
   },
+  /** Somebody at the sender's address has guessed too often (`access/refusals.ts`). */
+  "too-many-refusals": {
+    status: 429,
+    text: "too many refused tokens or key shares from this address: try again later",
+    framed: false,
+  },
   /** The storage did not say whether it wrote (`Unknown` in storage/driver.ts). */
   "unknown-outcome": {
     status: 500,
@@ -39,17 +45,26 @@ export type ErrorCode = keyof typeof ERRORS;
 export interface WireError {
   readonly status: number;
   readonly errors: readonly string[];
+  /** Seconds, for the header that says so. */
+  readonly retryAfter?: number | undefined;
+}
+
+interface ApiErrorOptions extends ErrorOptions {
+  /** Seconds after which the same request may be answered otherwise. */
+  readonly retryAfter?: number;
 }
 
 /** A failure that a client may see. Anything else that is thrown becomes `internal`, and its cause goes to the log only. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly code: ErrorCode;
+  readonly retryAfter: number | undefined;
 
   /** `detail` takes the place of the table's text; it must hold nothing that the client sent as a value. */
-  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, detail?: string, options: ApiErrorOptions = {}) {
     super(detail ?? ERRORS[code].text, options);
     this.code = code;
+    this.retryAfter = options.retryAfter;
   }
 
   get status(): number {
@@ -69,9 +84,10 @@ export function invalid(detail: string): ApiError {
  */
 export function wireError(error: unknown, authenticated: boolean): WireError {
   const known = error instanceof ApiError ? error : new ApiError("internal");
+  const { retryAfter } = known;
   const { status, framed } = ERRORS[known.code];
-  if (known.message === "") return { status, errors: [] };
-  return { status, errors: [framed && authenticated ? frame(known.message) : known.message] };
+  if (known.message === "") return { status, errors: [], retryAfter };
+  return { status, errors: [framed && authenticated ? frame(known.message) : known.message], retryAfter };
 }
 
 /** Go's multierror text for a single error. */

@@ -4,6 +4,8 @@
  * handed out as Secret where they are not the answer itself.
  */
 
+import type { Family } from "./metrics/family.ts";
+
 /** Who made a request, as far as a plugin may know. */
 export interface Caller {
   /** The token's accessor, which names it without being it. */
@@ -192,6 +194,33 @@ export interface TokenInfo {
   readonly creationTime: number;
 }
 
+/** `sys/metrics`. Throws ApiError `unsupported-path` where the server was told to keep none. */
+export interface MetricsNeeds {
+  families(): Promise<readonly Family[]>;
+  /** In Prometheus' text format. */
+  prometheus(): Promise<string>;
+}
+
+/** `sys/in-flight-req`. */
+export interface RequestNeeds {
+  inFlight(): readonly RequestInFlight[];
+}
+
+export interface RequestInFlight {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  /** With its port; empty where it is not known. */
+  readonly remoteAddress: string;
+  /** RFC 3339. */
+  readonly startTime: string;
+}
+
+/** `sys/host-info`. Throws ApiError `unsupported-path` where nothing is known of the machine. */
+export interface HostNeeds {
+  info(): Promise<object>;
+}
+
 export interface Needs {
   readonly seal: SealNeeds;
   readonly keys: KeyNeeds;
@@ -199,4 +228,7 @@ export interface Needs {
   readonly ceremonies: CeremonyNeeds;
   readonly mounts: MountNeeds;
   readonly tokens: TokenNeeds;
+  readonly metrics: MetricsNeeds;
+  readonly requests: RequestNeeds;
+  readonly host: HostNeeds;
 }

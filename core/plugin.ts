@@ -15,6 +15,7 @@ import type { Caller, Needs } from "./needs.ts";
 
 export type { View } from "./barrier/view.ts";
 export type * from "./needs.ts";
+export type { Family as MetricFamily, Sample as MetricSample } from "./metrics/family.ts";
 export { ApiError, invalid } from "./errors.ts";
 export { fromUtf8, toBase64, toHex, utf8 } from "./encoding.ts";
 export { formatDurationShort, parseDuration } from "./duration.ts";
@@ -64,7 +65,9 @@ export type Reply =
   /** Vault's envelope around a login or a new token. */
   | { readonly kind: "auth"; readonly auth: object; readonly warnings?: readonly string[] }
   /** A body of its own, without envelope. */
-  | { readonly kind: "bare"; readonly body: object; readonly status?: number };
+  | { readonly kind: "bare"; readonly body: object; readonly status?: number }
+  /** A text of its own. */
+  | { readonly kind: "text"; readonly text: string; readonly contentType: string; readonly status?: number };
 
 export interface Route<Schema extends v.GenericSchema = v.GenericSchema> {
   readonly operation: Operation;
@@ -77,8 +80,16 @@ export interface Route<Schema extends v.GenericSchema = v.GenericSchema> {
    * clients read it. `bare`: without envelope, body fields of fixed types, no token, and another verb gets a plain 405.
    */
   readonly form: "envelope" | "duplicate" | "bare";
-  /** Answers while sealed too. A token cannot be checked then: the handler must do without. */
-  readonly whileSealed: boolean;
+  /**
+   * Answers while sealed too. A token cannot be checked then: the handler must do without. `unauthenticated`: only where
+   * the configuration asks for no token at all.
+   */
+  readonly whileSealed: boolean | "unauthenticated";
+  /**
+   * What it answers tells whether a secret in the body is a right one: `invalid` from the handler is a refusal, of which
+   * each address has so many a minute.
+   */
+  readonly tellsValidity: boolean;
   /** The largest request body, in bytes. */
   readonly maxBody: number;
   /** Also answers HEAD, with the status alone. */
@@ -91,6 +102,7 @@ const DEFAULTS = {
   access: "token",
   form: "envelope",
   whileSealed: false,
+  tellsValidity: false,
   maxBody: 32 * 1024 * 1024,
   head: false,
   body: undefined,

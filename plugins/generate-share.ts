@@ -67,6 +67,7 @@ export default definePlugin({
       summary: "Give one key share; the last one needed gets the new share, encrypted to its holder",
       access: "none",
       form: "bare",
+      tellsValidity: true,
       maxBody: 64 * 1024,
       body: updateRequest,
       async handle({ body }) {

@@ -2,9 +2,12 @@
 import type { Engine, Plugin } from "../core/plugin.ts";
 import generateShare from "./generate-share.ts";
 import health from "./health.ts";
+import hostInfo from "./host-info.ts";
+import inFlightReq from "./in-flight-req.ts";
 import init from "./init.ts";
 import keyStatus from "./key-status.ts";
 import kv1 from "./kv1.ts";
+import metrics from "./metrics.ts";
 import mounts from "./mounts.ts";
 import rotate from "./rotate.ts";
 import rotateConfig from "./rotate-config.ts";
@@ -22,4 +25,7 @@ export const plugins: readonly (Plugin | Engine)[] = [
   mounts,
   token,
   kv1,
+  metrics,
+  inFlightReq,
+  hostInfo,
 ];

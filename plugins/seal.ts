@@ -26,6 +26,7 @@ export default definePlugin({
       access: "none",
       form: "bare",
       whileSealed: true,
+      tellsValidity: true,
       maxBody: MAX_BODY,
       body: unsealRequest,
       async handle({ body }) {

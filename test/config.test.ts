@@ -33,6 +33,10 @@ describe("coffer.toml", () => {
         "tls_require_and_verify_client_cert = true",
         'x_forwarded_for_authorized_addrs = ["10.0.0.0/8", "fd00::1"]',
         "max_connections = 20",
+        "[limits]",
+        "refusals_per_minute = 5",
+        "[telemetry]",
+        "unauthenticated_metrics_access = true",
       ].join("\n"),
     );
     expect(loadConfig(path)).toEqual({
@@ -47,6 +51,8 @@ describe("coffer.toml", () => {
         trustedProxies: ["10.0.0.0/8", "fd00::1"],
         maxConnections: 20,
       },
+      limits: { refusalsPerMinute: 5 },
+      telemetry: { unauthenticatedMetricsAccess: true },
     });
   });
 
@@ -63,6 +69,8 @@ describe("coffer.toml", () => {
         trustedProxies: [],
         maxConnections: 1000,
       },
+      limits: { refusalsPerMinute: 100 },
+      telemetry: { unauthenticatedMetricsAccess: false },
     } as const;
     expect(parseConfig("", "coffer.toml")).toEqual(defaults);
     expect(parseConfig("[listener]", "coffer.toml")).toEqual(defaults);
@@ -111,6 +119,11 @@ describe("coffer.toml", () => {
       "coffer.toml: listener.unsafe_without_tls must be true or false, without quotes",
     ],
     ["a text for a table", 'listener = "hunter2"', "coffer.toml: listener must be a table"],
+    [
+      "a limit that is none",
+      "[limits]\nrefusals_per_minute = 0",
+      "coffer.toml: limits.refusals_per_minute must be a whole number from 1 to 1000000",
+    ],
     ["a text without quotes", '\n\nstorage = hunter2\nlog_level = "info"', "coffer.toml: line 3: not valid TOML"],
     ["a key that comes twice", 'storage = "hunter2"\nstorage = "hunter2"', "coffer.toml: line 2: not valid TOML"],
   ])("with %s is refused, by its key or line and not by its value", (_, text, message) => {

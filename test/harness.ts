@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { openCoffer } from "../core/coffer.ts";
 import { utf8 } from "../core/encoding.ts";
 import type { Log } from "../core/log.ts";
+import type { MetricsOutput } from "../core/metrics/metrics.ts";
 import { plugins } from "../plugins/index.ts";
 import type { Driver } from "../storage/driver.ts";
 import { openMemory } from "../storage/memory.ts";
@@ -101,9 +102,11 @@ export function wrapDriver(
 
 export interface CallOptions {
   readonly token?: string;
-  /** Sent as JSON; a string or bytes as they are. */
+  /** Sent as JSON; a string, bytes and (within this process) a stream as they are. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Who sends it, to a server in this process; unknown unless told. */
+  readonly address?: string;
 }
 
 export interface Answer {
@@ -142,14 +145,20 @@ export interface StartOptions {
   readonly clock?: TestClock;
   readonly minOperations?: number;
   readonly unauthenticated?: readonly string[];
+  readonly refusalsPerMinute?: number;
+  readonly metrics?: MetricsOutput;
 }
 
 export async function startCoffer(options: StartOptions = {}): Promise<TestServer> {
   const driver = options.driver ?? openMemory(options.store === undefined ? {} : { store: options.store });
   const { clock = testClock() } = options;
   const log = testLog();
-  const { minOperations, unauthenticated = [] } = options;
-  const limits = minOperations === undefined ? {} : { minOperations };
+  const { minOperations, refusalsPerMinute, metrics, unauthenticated = [] } = options;
+  const limits = {
+    ...(minOperations !== undefined && { minOperations }),
+    ...(refusalsPerMinute !== undefined && { refusalsPerMinute }),
+    ...(metrics !== undefined && { metrics }),
+  };
   const coffer = openCoffer({
     storage: driver,
     plugins,
@@ -160,14 +169,18 @@ export async function startCoffer(options: StartOptions = {}): Promise<TestServe
     ...limits,
   });
 
-  async function call(method: string, path: string, { token, body, headers = {} }: CallOptions = {}): Promise<Answer> {
+  async function call(
+    method: string,
+    path: string,
+    { token, body, headers = {}, address }: CallOptions = {},
+  ): Promise<Answer> {
     const isList = method === "LIST";
     const url = `http://127.0.0.1/v1/${path}${isList ? `${path.includes("?") ? "&" : "?"}list=true` : ""}`;
     const sent = new Headers(headers);
     if (token !== undefined) sent.set("X-Vault-Token", token);
     const init: RequestInit = { method: isList ? "GET" : method, headers: sent };
     if (body !== undefined) init.body = bodyOf(body);
-    const response = await coffer.fetch(new Request(url, init));
+    const response = await coffer.fetch(new Request(url, init), { address });
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, body: jsonOf(text) };
   }
@@ -192,13 +205,15 @@ export async function startCoffer(options: StartOptions = {}): Promise<TestServe
   };
 }
 
-function bodyOf(body: unknown): Uint8Array<ArrayBuffer> {
+function bodyOf(body: unknown): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
+  if (body instanceof ReadableStream) return body as ReadableStream<Uint8Array>;
   if (body instanceof Uint8Array) return new Uint8Array(body);
   return new Uint8Array(utf8(typeof body === "string" ? body : JSON.stringify(body)));
 }
 
 function jsonOf(text: string): Readonly<Record<string, unknown>> {
   if (text.trim() === "") return {};
+  if (!text.startsWith("{")) return {};
   const parsed: unknown = JSON.parse(text);
   return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
 }

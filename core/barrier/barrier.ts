@@ -7,6 +7,7 @@
 import type { Driver, Page } from "../../storage/driver.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import { AuthenticationFailed, MalformedEntry, openEntry, OVERHEAD, sealEntry, termOf } from "./entry.ts";
 import { damagedEntry } from "./damage.ts";
 import { asApiError, Gate } from "./gate.ts";
@@ -29,6 +30,7 @@ export interface BarrierOptions {
   readonly onOtherHistory?: () => void;
   /** The least that `max_operations` may be set to; Vault's 1,000,000 unless a test says otherwise. */
   readonly minOperations?: number;
+  readonly metrics?: Metrics | undefined;
 }
 
 export class Barrier {
@@ -37,14 +39,17 @@ export class Barrier {
   readonly #driver: Driver;
   readonly #keyring: KeyringStore;
   readonly #meter: Meter;
+  readonly #metrics: Metrics | undefined;
   /** Every write enters it; {@link close} waits for them. */
   readonly #gate = new Gate(() => new ApiError("sealed"));
   #closing: Promise<void> | undefined;
 
-  private constructor(keyring: KeyringStore, { driver, clock, minOperations = MIN_OPERATIONS }: BarrierOptions) {
+  private constructor(keyring: KeyringStore, options: BarrierOptions) {
+    const { driver, clock, minOperations = MIN_OPERATIONS } = options;
     const limits = { minOperations, maxKeyring: driver.maxValue };
     this.#driver = driver;
     this.#keyring = keyring;
+    this.#metrics = options.metrics;
     this.#meter = new Meter(keyring, clock, limits);
     this.keys = new KeyControl({ keyring, meter: this.#meter, gate: this.#gate, clock, limits });
   }
@@ -63,6 +68,7 @@ export class Barrier {
   /** The plaintext at `path`, or undefined when there is none. */
   async get(path: string): Promise<Uint8Array | undefined> {
     this.#check(path);
+    this.#metrics?.barrier("get");
     const stored = await this.#driver.get(path);
     if (stored === undefined) return undefined;
     return this.#open(path, stored) ?? (await this.#openLater(path, stored));
@@ -71,6 +77,7 @@ export class Barrier {
   /** The entry at `path`. Throws ApiError `damaged` for what does not open: other bytes, or from another path. */
   async read(path: string): Promise<Entry | undefined> {
     this.#check(path);
+    this.#metrics?.barrier("get");
     const stored = await this.#driver.get(path);
     if (stored === undefined) return undefined;
     return { value: this.#open(path, stored) ?? (await this.#openLater(path, stored)), stored };
@@ -79,6 +86,7 @@ export class Barrier {
   /** The stored bytes at `path`, unopened: enough to tell whether what was read before is still there. */
   async stored(path: string): Promise<Uint8Array | undefined> {
     this.#check(path);
+    this.#metrics?.barrier("check");
     return this.#driver.get(path);
   }
 
@@ -86,6 +94,7 @@ export class Barrier {
   async put(path: string, value: Uint8Array): Promise<void> {
     // Entered before it is sealed: what was sealed is also stored, though the barrier be closed meanwhile.
     this.#gate.enter();
+    this.#metrics?.barrier("put");
     try {
       const stored = this.#seal(path, value);
       if (stored === undefined) await this.#sealLater(path, value, (sealed) => this.#driver.put(path, sealed));
@@ -102,6 +111,7 @@ export class Barrier {
    * or undefined when something else was there.
    */
   async swap(path: string, was: Uint8Array | undefined, value: Uint8Array): Promise<Uint8Array | undefined> {
+    this.#metrics?.barrier("swap");
     const store = async (stored: Uint8Array) => ((await this.#driver.swap(path, was, stored)) ? stored : undefined);
     return this.#gate.run(() => {
       const stored = this.#seal(path, value);
@@ -111,18 +121,21 @@ export class Barrier {
 
   async delete(path: string): Promise<void> {
     this.#check(path);
+    this.#metrics?.barrier("delete");
     await this.#gate.run(() => this.#driver.delete(path));
   }
 
   /** Removes the entry if its stored bytes are still `was`; false when something else was there. */
   async remove(path: string, was: Uint8Array): Promise<boolean> {
     this.#check(path);
+    this.#metrics?.barrier("delete");
     return this.#gate.run(() => this.#driver.swap(path, was, undefined));
   }
 
   /** The direct children of the folder `prefix` (empty or ending in "/"), in byte order; folders end in "/". */
   async list(prefix: string, page?: Page): Promise<string[]> {
     this.#gate.check();
+    this.#metrics?.barrier("list");
     return this.#driver.list(prefix, page);
   }
 

@@ -5,7 +5,7 @@
  *   2. the path is decoded once; dot segments, empty segments, control characters, bad escapes are refused (path.ts)
  *   3. route: a system plugin's, or the mount's whose prefix it is
  *   4. sealed → 503, but for the routes that work while sealed
- *   5. verb and headers (request.ts)
+ *   5. verb and headers (request.ts); an address that has guessed too often → 429 (access/refusals.ts)
  *   6. body, within limits, parsed (request.ts, json.ts)
  *   7. token → 403 (access/tokens.ts)
  *   8. policy → 403
@@ -18,15 +18,18 @@
  */
 import { Hono } from "hono";
 import type { Mounts } from "../access/mounts.ts";
+import type { Refusals } from "../access/refusals.ts";
 import type { Tokens } from "../access/tokens.ts";
 import type { Gate } from "../barrier/gate.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { Caller, Operation, Reply, Route } from "../plugin.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
 import { unknownFields, validate } from "./fields.ts";
+import type { InFlight } from "./in-flight.ts";
 import type { JsonObject } from "./json.ts";
 import { parsePath, parseQuery, type Query } from "./path.ts";
 import type { Peer } from "./peer.ts";
@@ -53,21 +56,31 @@ export interface Server {
   readonly system: Router<Route>;
   readonly log: Log;
   readonly clock: Clock;
+  readonly refusals: Refusals;
+  readonly inFlight: InFlight;
+  readonly metrics: Metrics | undefined;
   readonly bodies: BodyBudget;
   /** What exists only while unsealed; undefined while sealed. */
   readonly opened: () => { readonly tokens: Tokens; readonly mounts: Mounts } | undefined;
 }
 
-/** What is known of a request so far: for its log line. */
+/** What is known of a request so far: for its log line and the metrics. */
 interface Trace {
   readonly id: string;
+  readonly peer: Peer;
+  /** By the monotonic clock. */
+  readonly started: number;
   /** The verb as it was sent. */
   readonly method: string;
   path: string | undefined;
   /** The pattern of the route, which unlike the path is no secret's name. */
   route: string | undefined;
+  /** The type of the mount that answers, or `system`. */
+  engine: string | undefined;
   /** Whether the token has been accepted, which is where Vault starts to frame its errors. */
   authenticated: boolean;
+  /** Set while the answer depends on whether a token or a share that was sent is a right one. */
+  guess: "token" | "share" | undefined;
 }
 
 interface Target {
@@ -78,6 +91,7 @@ interface Target {
   readonly mounted: boolean;
   /** Of the mount that answers. */
   readonly gate?: Gate | undefined;
+  readonly engine?: string | undefined;
 }
 
 /** The app: a `fetch` function that every runtime can serve. */
@@ -90,20 +104,27 @@ export function createApp(server: Server): Hono<{ Bindings: Peer }> {
 async function serve(server: Server, request: Request, peer: Peer): Promise<Response> {
   const trace: Trace = {
     id: newRequestId(),
+    peer,
+    started: server.clock.monotonic(),
     method: peer.method ?? request.method,
     path: undefined,
     route: undefined,
+    engine: undefined,
     authenticated: false,
+    guess: undefined,
   };
-  const started = server.clock.monotonic();
+  server.inFlight.enter(trace);
   let response: Response;
   try {
     response = await answer(server, request, peer, trace);
   } catch (error) {
+    countRefusal(server, error, trace);
     logFailure(server.log, error, trace);
     response = respondWithError(wireError(error, trace.authenticated));
   }
-  const ms = Math.round((server.clock.monotonic() - started) * 1000) / 1000;
+  server.inFlight.leave(trace);
+  const ms = Math.round((server.clock.monotonic() - trace.started) * 1000) / 1000;
+  server.metrics?.answered(trace.engine, trace.route, response.status, ms);
   const line = {
     request_id: trace.id,
     remote_address: peer.address,
@@ -132,14 +153,19 @@ async function answer(server: Server, request: Request, peer: Peer, trace: Trace
   const target = await find(server, opened?.mounts, parsed.path, query, trace.method);
   const { operation, route } = routeOf(trace.method, query, target);
   trace.route = route === undefined ? undefined : `${operation} ${route.path}`;
+  trace.engine = route === undefined ? undefined : (target.engine ?? "system");
   if (opened === undefined && route?.whileSealed !== true) throw new ApiError("sealed");
 
   checkHeaders(request.headers);
   if (operation === "update" && target.path.endsWith("/"))
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
-  const fields = await readFields(request, operation, query, route, LARGEST_BODY, server.bodies);
   const needsToken = opened !== undefined && route?.access !== "none";
-  const caller = needsToken ? await authenticate(opened.tokens, request.headers) : NOBODY;
+  const isLimited = needsToken || route?.tellsValidity === true;
+  if (isLimited) server.refusals.check(trace.peer.address);
+  const fields = await readFields(request, operation, query, route, LARGEST_BODY, server.bodies);
+  // Again: the limit may have been reached while the body came.
+  if (isLimited) server.refusals.check(trace.peer.address);
+  const caller = needsToken ? await authenticate(opened.tokens, request.headers, trace) : NOBODY;
   trace.authenticated = needsToken;
   if (needsToken) authorise(caller);
   // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
@@ -149,6 +175,7 @@ async function answer(server: Server, request: Request, peer: Peer, trace: Trace
 
   const body = route.body === undefined ? undefined : validate(route.body, fields);
   const call = { params: target.match?.params ?? {}, body, caller };
+  if (route.tellsValidity) trace.guess = "share";
   const reply = await (target.gate?.run(async () => route.handle(call)) ?? route.handle(call));
   return respond(withWarnings(reply, route, fields), route.form, trace.id);
 }
@@ -178,6 +205,7 @@ async function find(
     match: found?.mount.router.match(found.rest),
     mounted: found !== undefined,
     gate: found?.mount.gate,
+    engine: found?.mount.entry.type,
   };
 }
 
@@ -198,11 +226,23 @@ function isBare(match: Match<Route>): boolean {
   return false;
 }
 
-async function authenticate(tokens: Tokens, headers: Headers): Promise<Caller> {
+async function authenticate(tokens: Tokens, headers: Headers, trace: Trace): Promise<Caller> {
   const token = tokenOf(headers);
-  const caller = token === undefined ? undefined : await tokens.authenticate(token);
+  // Nothing is guessed by who sends none.
+  if (token === undefined) throw new ApiError("permission-denied");
+  trace.guess = "token";
+  const caller = await tokens.authenticate(token);
   if (caller === undefined) throw new ApiError("permission-denied");
+  trace.guess = undefined;
   return caller;
+}
+
+/** Counts a token that was none, or a share none of this coffer's. A failure of the server says nothing about either. */
+function countRefusal({ refusals, metrics }: Server, error: unknown, { guess, peer }: Trace): void {
+  if (guess === undefined || !(error instanceof ApiError)) return;
+  if (error.code !== (guess === "token" ? "permission-denied" : "invalid")) return;
+  refusals.count(peer.address);
+  metrics?.refused(guess);
 }
 
 /** The policy `root` allows everything, sudo included; whatever is not known is denied. */
@@ -218,7 +258,7 @@ function missing({ path, match, mounted }: Target): ApiError {
 
 /** Vault tells of fields that it ignored, where there is an answer to tell it in. */
 function withWarnings(reply: Reply, route: Route, fields: JsonObject): Reply {
-  if (reply.kind === "empty" || reply.kind === "bare") return reply;
+  if (reply.kind === "empty" || reply.kind === "bare" || reply.kind === "text") return reply;
   const ignored = route.operation === "list" ? PAGING.filter((name) => name in fields) : ignoredFields(route, fields);
   if (ignored.length === 0) return reply;
   const warning = `Endpoint ignored these unrecognized parameters: [${ignored.join(" ")}]`;

@@ -21,6 +21,10 @@ export function newRequestId(): string {
 
 export function respond(reply: Reply, form: Route["form"], requestId: string): Response {
   if (reply.kind === "empty") return send(204, undefined);
+  if (reply.kind === "text") {
+    const headers = { ...HEADERS, "content-type": reply.contentType };
+    return new Response(reply.text, { status: reply.status ?? 200, headers });
+  }
   if (reply.kind === "bare") return send(reply.status ?? 200, reply.body);
   const { warnings = [] } = reply;
   if (reply.kind === "auth") return send(200, { ...envelope(requestId, 0, warnings), data: null, auth: reply.auth });
@@ -29,8 +33,10 @@ export function respond(reply: Reply, form: Route["form"], requestId: string): R
   return send(200, { ...duplicated, ...envelope(requestId, leaseDuration, warnings), data, auth: null });
 }
 
-export function respondWithError({ status, errors }: WireError): Response {
-  return send(status, { errors });
+export function respondWithError({ status, errors, retryAfter }: WireError): Response {
+  const response = send(status, { errors });
+  if (retryAfter !== undefined) response.headers.set("retry-after", String(retryAfter));
+  return response;
 }
 
 /** A path or header that no handler of Vault's ever sees: 400 without body and without the usual headers. */

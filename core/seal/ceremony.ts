@@ -12,6 +12,7 @@ import type { Clock } from "../clock.ts";
 import { randomBytes } from "../crypto.ts";
 import { fromBase64, toBase64, toHex } from "../encoding.ts";
 import { ApiError, invalid } from "../errors.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { CeremonyNeeds, CeremonyStatus } from "../needs.ts";
 import { openGiven, sealGiven } from "./given-share.ts";
 import { makeShare } from "./new-share.ts";
@@ -45,11 +46,13 @@ export class Ceremony implements CeremonyNeeds {
   readonly #barrier: Barrier;
   readonly #driver: Driver;
   readonly #clock: Clock;
+  readonly #metrics: Metrics | undefined;
 
-  constructor(barrier: Barrier, driver: Driver, clock: Clock) {
+  constructor(barrier: Barrier, driver: Driver, clock: Clock, metrics: Metrics | undefined) {
     this.#barrier = barrier;
     this.#driver = driver;
     this.#clock = clock;
+    this.#metrics = metrics;
   }
 
   async status(): Promise<CeremonyStatus> {
@@ -81,14 +84,19 @@ export class Ceremony implements CeremonyNeeds {
           given: [],
         },
       };
-      if (await this.#swap(stored, started)) return statusOf(started);
+      if (!(await this.#swap(stored, started))) continue;
+      this.#metrics?.attempt("started");
+      return statusOf(started);
     }
   }
 
   async cancel(): Promise<void> {
     for (;;) {
       const { register, stored } = await this.#read();
-      if (register.attempt === undefined || (await this.#swap(stored, withoutAttempt(register)))) return;
+      if (register.attempt === undefined) return;
+      if (!(await this.#swap(stored, withoutAttempt(register)))) continue;
+      this.#metrics?.attempt("cancelled");
+      return;
     }
   }
 
@@ -169,6 +177,7 @@ export class Ceremony implements CeremonyNeeds {
         await this.#barrier.delete(ciphertext);
         return undefined;
       }
+      this.#metrics?.attempt("completed");
       await made.confirm();
       await repairSealConfig(this.#driver, this.#barrier);
       return finished(changed, recipient.fingerprint, made.message);
@@ -199,7 +208,7 @@ export class Ceremony implements CeremonyNeeds {
       const read = await readRegister(this.#barrier);
       const { attempt } = read.register;
       if (attempt === undefined || !this.#isPast(attempt.touched)) return read;
-      await this.#swap(read.stored, withoutAttempt(read.register));
+      if (await this.#swap(read.stored, withoutAttempt(read.register))) this.#metrics?.attempt("expired");
     }
   }
 

@@ -13,6 +13,7 @@ import { AuthenticationFailed, equal, KEY_BYTES, randomBytes } from "../crypto.t
 import { uuidOf } from "../encoding.ts";
 import { ApiError, invalid } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { Initialised, InitSettings } from "../needs.ts";
 import { initialise } from "./init.ts";
 import { fingerprint, readRegister, REGISTER_PATH } from "./register.ts";
@@ -27,6 +28,7 @@ export interface SealOptions<Opened> {
   readonly log: Log;
   /** See BarrierOptions. */
   readonly minOperations: number;
+  readonly metrics: Metrics | undefined;
   /** Builds the parts of the server that exist only while it is unsealed. When it throws, the node stays sealed. */
   readonly open: (barrier: Barrier) => Promise<Opened>;
 }
@@ -189,7 +191,7 @@ export class Seal<Opened> {
   }
 
   async #openBarrier(kek: Uint8Array): Promise<Barrier> {
-    const { driver, clock, log, minOperations } = this.#options;
+    const { driver, clock, log, minOperations, metrics } = this.#options;
     const blob = await driver.get(ROOT_KEYS_PATH);
     if (blob === undefined) throw new ApiError("damaged", `the wrapped root key at ${ROOT_KEYS_PATH} is missing`);
     let barrier: Barrier | undefined;
@@ -197,7 +199,7 @@ export class Seal<Opened> {
       log.error({}, "the store holds another history than the one that was unsealed: sealing");
       if (barrier !== undefined) void this.#end(barrier);
     };
-    barrier = await Barrier.open(unwrap(kek, blob, log), { driver, clock, onOtherHistory, minOperations });
+    barrier = await Barrier.open(unwrap(kek, blob, log), { driver, clock, onOtherHistory, minOperations, metrics });
     return barrier;
   }
 

@@ -19,8 +19,10 @@ export const ACCEPTED: readonly Accepted[] = [
     "ha-status",
     "version-history",
     "version-history GET list",
-    "metrics without sink",
     "sanitized config",
+  ]),
+  ...accept("seal-status-health", "the summary has this server's own numbers, as totals since its start", [
+    "metrics without sink",
   ]),
   ...accept(
     "seal-status-health",
