@@ -12,6 +12,8 @@ const TOOLS: Readonly<Record<string, string>> = {
   gpg: "gnupg",
   script: "bsdutils",
   openssl: "openssl",
+  unshare: "util-linux",
+  "systemd-analyze": "systemd",
 };
 
 /** For tests that say nothing else; properties and real processes take their time on a busy machine. */
