@@ -1,6 +1,7 @@
 /** The server's life: open the storage, put the engine on it, listen, and close it all in the reverse order. */
 
-import { type Coffer, openCoffer } from "../core/coffer.ts";
+import { openCoffer } from "../core/coffer.ts";
+import type { Log } from "../core/log.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { plugins } from "../plugins/index.ts";
 import { openStorage } from "../storage/index.ts";
@@ -8,8 +9,9 @@ import type { ServerOptions } from "./commands/server.ts";
 import { loadConfig, parseConfig } from "./config.ts";
 import { devBanner, startDev } from "./dev.ts";
 import { CliError } from "./errors.ts";
-import { type Listener, listen } from "./listen.ts";
-import { type ListenAddress, parseListenAddress, refuseClearText } from "./listen-address.ts";
+import type { App } from "./http/connection.ts";
+import { type Listener, listen, type ListenOptions } from "./listen.ts";
+import { parseListenAddress, refuseClearText } from "./listen-address.ts";
 import { type OpenLog, openLog } from "./log.ts";
 
 /** What a server that must not answer any more answers. */
@@ -19,10 +21,13 @@ const LAST_WORDS_MS = 1000;
 
 /** Runs the server until it is interrupted; resolves with the exit code. */
 export async function runServer(options: ServerOptions): Promise<number> {
+  if (options.dev !== true && (options.devShares ?? options.devRootTokenId) !== undefined)
+    throw new CliError("--dev-shares and --dev-root-token-id are for dev mode", "add --dev, or leave them out");
   const config = options.config === undefined ? parseConfig("", "") : loadConfig(options.config);
   const storageUrl = storageOf(options, config.storage);
   const address = parseListenAddress(options.listen ?? config.listener.address);
-  refuseClearText(address, options.unsafeListenWithoutTls ?? config.listener.unsafeWithoutTls);
+  const { tls } = config.listener;
+  refuseClearText(address, tls !== undefined || (options.unsafeListenWithoutTls ?? config.listener.unsafeWithoutTls));
   const log = openLog({ level: options.logLevel ?? config.logLevel });
   const fate = endOnFailure(log);
   // From here on: a signal that comes while the server starts must not leave what it has opened.
@@ -43,7 +48,9 @@ export async function runServer(options: ServerOptions): Promise<number> {
     });
     const dev =
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
-    const listener = tryListen(address, (request) => (fate.dead ? NEVER : coffer.fetch(request)));
+    const app: App = (request, peer) => (fate.dead ? NEVER : coffer.fetch(request, peer));
+    const listener = await tryListen(app, { ...config.listener, address });
+    process.on("SIGHUP", () => reload(listener, log));
     log.info({ address: listener.url, storage: storage.type, version: packageJson.version }, "listening");
     process.stdout.write(dev === undefined ? `Coffer listens on ${listener.url}\n` : devBanner(listener.url, dev));
 
@@ -69,17 +76,30 @@ function storageOf(options: ServerOptions, configured: string | undefined): stri
   throw new CliError("dev mode keeps everything in memory", "leave out --dev to use this storage");
 }
 
+/** Empty is as good as not given, as a variable of a shell may be. */
 function devRootToken({ devRootTokenId }: ServerOptions): string | undefined {
-  return devRootTokenId ?? (process.env["VAULT_DEV_ROOT_TOKEN_ID"] || undefined);
+  return devRootTokenId || process.env["VAULT_DEV_ROOT_TOKEN_ID"] || undefined;
 }
 
-function tryListen(address: ListenAddress, app: (request: Request) => ReturnType<Coffer["fetch"]>): Listener {
+/** SIGHUP. What cannot be read leaves everything as it is: the server goes on with what it has. */
+function reload(listener: Listener, log: Log): void {
   try {
-    return listen(address, app);
+    listener.reload();
+    log.info({}, "reloaded");
   } catch (error) {
+    log.error({ err: error }, "could not reload: nothing has changed");
+  }
+}
+
+async function tryListen(app: App, options: ListenOptions): Promise<Listener> {
+  try {
+    return await listen(app, options);
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    const { address } = options;
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
     throw new CliError(
-      `cannot listen on ${address.host}:${address.port}: ${code}`,
+      `cannot listen on ${"path" in address ? address.path : `${address.host}:${address.port}`}: ${code}`,
       "is another server running there? choose another address with --listen",
       { cause: error },
     );

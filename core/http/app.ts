@@ -24,6 +24,7 @@ import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Caller, Operation, Reply, Route } from "../plugin.ts";
+import type { BodyBudget } from "./body-budget.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
 import { unknownFields, validate } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
@@ -52,6 +53,7 @@ export interface Server {
   readonly system: Router<Route>;
   readonly log: Log;
   readonly clock: Clock;
+  readonly bodies: BodyBudget;
   /** What exists only while unsealed; undefined while sealed. */
   readonly opened: () => { readonly tokens: Tokens; readonly mounts: Mounts } | undefined;
 }
@@ -96,7 +98,7 @@ async function serve(server: Server, request: Request, peer: Peer): Promise<Resp
   const started = server.clock.monotonic();
   let response: Response;
   try {
-    response = await answer(server, request, trace);
+    response = await answer(server, request, peer, trace);
   } catch (error) {
     logFailure(server.log, error, trace);
     response = respondWithError(wireError(error, trace.authenticated));
@@ -112,11 +114,11 @@ async function serve(server: Server, request: Request, peer: Peer): Promise<Resp
   };
   server.log.info(line, "request");
   if (trace.path !== undefined) server.log.debug({ request_id: trace.id, path: trace.path }, "request path");
-  return request.method === "HEAD" ? withoutBody(response) : response;
+  return trace.method === "HEAD" ? withoutBody(response) : response;
 }
 
-async function answer(server: Server, request: Request, trace: Trace): Promise<Response> {
-  const { pathname, search } = splitUrl(request.url);
+async function answer(server: Server, request: Request, peer: Peer, trace: Trace): Promise<Response> {
+  const { pathname, search } = splitTarget(peer.target ?? targetOf(request.url));
   const parsed = parsePath(pathname);
   if ("refuse" in parsed) {
     const { status, errors } = parsed.refuse;
@@ -135,7 +137,7 @@ async function answer(server: Server, request: Request, trace: Trace): Promise<R
   checkHeaders(request.headers);
   if (operation === "update" && target.path.endsWith("/"))
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
-  const fields = await readFields(request, operation, query, route, LARGEST_BODY);
+  const fields = await readFields(request, operation, query, route, LARGEST_BODY, server.bodies);
   const needsToken = opened !== undefined && route?.access !== "none";
   const caller = needsToken ? await authenticate(opened.tokens, request.headers) : NOBODY;
   trace.authenticated = needsToken;
@@ -216,30 +218,40 @@ function missing({ path, match, mounted }: Target): ApiError {
 
 /** Vault tells of fields that it ignored, where there is an answer to tell it in. */
 function withWarnings(reply: Reply, route: Route, fields: JsonObject): Reply {
-  if (reply.kind === "empty" || reply.kind === "bare" || route.operation !== "update") return reply;
-  if (route.body === undefined || !("entries" in route.body)) return reply;
-  const ignored = unknownFields({ entries: route.body.entries as object }, fields);
+  if (reply.kind === "empty" || reply.kind === "bare") return reply;
+  const ignored = route.operation === "list" ? PAGING.filter((name) => name in fields) : ignoredFields(route, fields);
   if (ignored.length === 0) return reply;
   const warning = `Endpoint ignored these unrecognized parameters: [${ignored.join(" ")}]`;
   return { ...reply, warnings: [...(reply.warnings ?? []), warning] };
 }
 
-/** Path and query as they stand in the URL, still encoded. The URL parser would decode some of it. */
-function splitUrl(url: string): { pathname: string; search: string } {
-  // Where the Host header is none, the runtime gives the target alone.
+/** Names of parts of a list, which is whole here. */
+const PAGING = ["after", "limit"];
+
+function ignoredFields({ operation, body }: Route, fields: JsonObject): readonly string[] {
+  if (operation !== "update" || body === undefined || !("entries" in body)) return [];
+  return unknownFields({ entries: body.entries as object }, fields);
+}
+
+/** Path and query of a URL. Where the Host header is none, some runtimes give the target alone. */
+function targetOf(url: string): string {
   const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
-  const target = start === -1 ? "/" : url.slice(start);
-  const hash = target.indexOf("#");
-  const end = hash === -1 ? target.length : hash;
+  const end = url.indexOf("#");
+  return start === -1 ? "/" : url.slice(start, end === -1 ? undefined : end);
+}
+
+/** Path and query, still encoded. The URL parser would decode some of it. */
+function splitTarget(target: string): { pathname: string; search: string } {
   const mark = target.indexOf("?");
-  if (mark === -1 || mark > end) return { pathname: target.slice(0, end), search: "" };
-  return { pathname: target.slice(0, mark), search: target.slice(mark, end) };
+  return mark === -1
+    ? { pathname: target, search: "" }
+    : { pathname: target.slice(0, mark), search: target.slice(mark) };
 }
 
 /** A failure of the server is logged with its cause; what a client did wrong is told by the status of its line. */
 function logFailure(log: Log, error: unknown, trace: Trace): void {
   const status = error instanceof ApiError ? error.status : 500;
-  if (status >= 500 && !(error instanceof ApiError && error.code === "sealed")) {
+  if (status >= 500 && !(error instanceof ApiError && ["sealed", "overloaded"].includes(error.code))) {
     log.error({ request_id: trace.id, route: trace.route, err: error }, "request failed");
   }
 }

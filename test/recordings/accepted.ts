@@ -7,7 +7,6 @@ export interface Accepted {
   readonly reason: string;
 }
 
-const DROPPED_VERB = "the HTTP server of the runtime drops the connection on a verb that it does not know";
 const REFUSED_DOTS = "dot segments are refused, encoded or not: a redirect would have a client send its token twice";
 const NO_VALUE = "the text would repeat what the client sent; it says the same without";
 const HELP = "help is not there yet";
@@ -16,9 +15,9 @@ const SHORT_INTERVAL =
 const POLICIES = "policies are not there yet: every token is a root token, and one with other policies is refused";
 
 export const ACCEPTED: readonly Accepted[] = [
-  ...accept("seal-status-health", DROPPED_VERB, ["version-history"]),
   ...accept("seal-status-health", "this endpoint is not there yet", [
     "ha-status",
+    "version-history",
     "version-history GET list",
     "metrics without sink",
     "sanitized config",
@@ -28,9 +27,7 @@ export const ACCEPTED: readonly Accepted[] = [
     "there is no replication; a path that is not known is told to nobody without a token",
     ["replication status"],
   ),
-  ...accept("kv1", DROPPED_VERB, ["list root", "list dir", "list dir slash", "list missing", "list of a leaf"]),
   ...accept("kv1", NO_VALUE, ["number out of range"]),
-  ...accept("errors", DROPPED_VERB, ["unknown verb", "help verb"]),
   ...accept("errors", REFUSED_DOTS, ["dot dot", "dot"]),
   ...accept("errors", "an empty segment is refused: a redirect would have a client send its token and its body twice", [
     "double slash",
@@ -41,7 +38,7 @@ export const ACCEPTED: readonly Accepted[] = [
     "wrong type",
     "wrap TTL error without token",
   ]),
-  ...accept("errors", HELP, ["help", "help without token"]),
+  ...accept("errors", HELP, ["help", "help without token", "help verb"]),
   ...accept("rotate-and-config", SHORT_INTERVAL, [
     "rotate config",
     "rotate keyring config",
