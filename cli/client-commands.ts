@@ -13,11 +13,12 @@ import type { Terminal } from "./terminal.ts";
 /** Adds the client's commands to `program`; `onExit` gets the exit code of the one that ran. */
 export function declareClient(program: Command, terminal: Terminal, onExit: (code: number) => void): void {
   const add = openAdd(terminal, onExit);
-  add(program, "status", {
+  add<{ live?: boolean }>(program, "status", {
     summary: "print the seal status; exit code 0: unsealed, 2: sealed, 1: error",
     isPublic: true,
-    examples: ["coffer status", "coffer status -format=json"],
-    run: async (context) => (await import("./commands/status.ts")).status(context),
+    options: [new Option("--live", "exit with 0 when it is sealed, too: for health checks that restart what fails")],
+    examples: ["coffer status", "coffer status -format=json", "coffer status --live"],
+    run: async (context, _, flags) => (await import("./commands/status.ts")).status(context, flags),
   });
   declareOperator(program, add);
   declareKv(program, add);

@@ -1,46 +1,9 @@
-/** What went wrong between the client and the server, and what to do about it. */
+/** What a server's answer says went wrong, and what to do about it. */
 
 import { CliError } from "./errors.ts";
 import type { Setting } from "./environment.ts";
 import { isObject } from "./json.ts";
 import { TOKEN_WAYS } from "./token.ts";
-
-/** A request that got no answer. fetch's own messages name no host and help nobody; its codes do. */
-export function transportError(error: unknown, { failure, base }: { failure: string; base: URL }): CliError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const name = error instanceof Error ? error.name : "";
-  const [problem, hint] = explain(code, name, base);
-  return new CliError(`${failure}: ${problem}`, hint, { exitCode: 2, cause: error });
-}
-
-function explain(code: string, name: string, base: URL): readonly [problem: string, hint: string] {
-  if (name === "TimeoutError") return [`no answer from ${base.origin} within a minute`, "look at the server's log"];
-  if (code === "ECONNREFUSED" || code === "ConnectionRefused") {
-    return [
-      `cannot connect to ${base.origin}`,
-      "is the server running? start one with `coffer server --dev`, or set COFFER_ADDR",
-    ];
-  }
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
-    return [`the name ${base.hostname} does not resolve`, "check the address: --address, COFFER_ADDR or VAULT_ADDR"];
-  }
-  if (code === "EPROTO" && base.protocol === "https:") {
-    return [`no TLS at ${base.origin}`, `if the server speaks plain http, set COFFER_ADDR=http://${base.host}`];
-  }
-  if (/CERT|SIGNED|ISSUER|ALTNAME/.test(code)) {
-    return [
-      `the certificate of ${base.origin} is not trusted (${code})`,
-      "name the file of its certificate authority in NODE_EXTRA_CA_CERTS",
-    ];
-  }
-  if (base.protocol === "http:") {
-    return [
-      `the connection to ${base.origin} broke (${code || name})`,
-      `if the server speaks https, set COFFER_ADDR=https://${base.host}`,
-    ];
-  }
-  return [`the connection to ${base.origin} broke (${code || name})`, "check the address and the server's log"];
-}
 
 interface RefusedAnswer {
   readonly method: string;

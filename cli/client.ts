@@ -1,12 +1,13 @@
 /** The HTTP client: one request, one answer, every failure with a hint. Speaks to Coffer, Vault and OpenBao alike. */
 
 import * as v from "valibot";
-import { answerError, errorTexts, transportError } from "./client-errors.ts";
+import { answerError, errorTexts } from "./client-errors.ts";
+import type { Connection } from "./connection.ts";
 import { CliError } from "./errors.ts";
 import type { Setting } from "./environment.ts";
 import { parseJson } from "./json.ts";
-import { isLoopback } from "./listen-address.ts";
 import { type Terminal, withProgress } from "./terminal.ts";
+import { transportError } from "./transport-errors.ts";
 
 /** How long a request may take, in milliseconds: what `vault` allows. */
 const TIMEOUT = 60_000;
@@ -33,19 +34,19 @@ export interface Client {
 }
 
 interface ClientOptions {
-  readonly address: Setting;
+  readonly connection: Connection;
   /** Called once, at the first request: what is wrong on this machine is told before anybody is asked for a token. */
   readonly token: () => Promise<Setting | undefined>;
   readonly terminal: Terminal;
 }
 
-export function openClient({ address, token: findToken, terminal }: ClientOptions): Client {
-  const base = parseAddress(address);
+export function openClient({ connection, token: findToken, terminal }: ClientOptions): Client {
+  const { base, socket, tls, name, isLocal } = connection;
   let found: Promise<Setting | undefined> | undefined;
 
   return {
     async request(method, path, { body, query, failure, accept }) {
-      const url = `${base.href}v1/${encodePath(path)}${query === undefined ? "" : `?${query}`}`;
+      const asked = `v1/${encodePath(path)}${query === undefined ? "" : `?${query}`}`;
       const token = await (found ??= findToken());
       const headers = {
         "X-Vault-Request": "true",
@@ -57,7 +58,7 @@ export function openClient({ address, token: findToken, terminal }: ClientOption
         text: string;
         location: string | null;
       }> => {
-        const response = await fetch(url, {
+        const response = await fetch(`${base.href}${asked}`, {
           method,
           headers,
           ...(body === undefined ? {} : { body }),
@@ -67,7 +68,9 @@ export function openClient({ address, token: findToken, terminal }: ClientOption
           // Bun prints whole requests, the token with them, when BUN_CONFIG_VERBOSE_FETCH is set.
           verbose: false,
           // Proxy variables are for other machines; Bun would send even requests to this one there.
-          ...(isLoopback(base.hostname.replace(/^\[(.*)\]$/, "$1")) ? { proxy: false } : {}),
+          ...(isLocal ? { proxy: false } : {}),
+          ...(socket === undefined ? {} : { unix: socket }),
+          ...(tls === undefined ? {} : { tls }),
         });
         return {
           status: response.status,
@@ -75,30 +78,18 @@ export function openClient({ address, token: findToken, terminal }: ClientOption
           location: response.headers.get("location"),
         };
       };
-      const { status, text, location } = await withProgress(terminal, `waiting for ${base.origin}`, exchange()).catch(
+      const { status, text, location } = await withProgress(terminal, `waiting for ${name}`, exchange()).catch(
         (error: unknown) => {
-          throw transportError(error, { failure, base });
+          throw transportError(error, failure, connection);
         },
       );
       if (status >= 200 && status < 300) return { status, body: parseBody(text, failure) };
       const errors = errorTexts(text);
       if (accept?.(status, errors) === true) return { status, body: parseBody(text, failure) };
+      const url = `${socket === undefined ? base.href : `${name}/`}${asked}`;
       throw answerError({ method, url, status, errors, location, failure, token });
     },
   };
-}
-
-function parseAddress({ value, source }: Setting): URL {
-  const form = "give it as http://HOST:PORT or https://HOST:PORT";
-  const url = URL.parse(value);
-  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    throw new CliError(`the address of ${source} is not a URL that begins with http:// or https://`, form);
-  }
-  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    throw new CliError(`the address of ${source} holds more than a host, a port and a path`, form);
-  }
-  if (!url.pathname.endsWith("/")) url.pathname += "/";
-  return url;
 }
 
 /** Encodes each segment. Dot segments are refused: URL parsers resolve them, so another path than this would be asked. */

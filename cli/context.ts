@@ -1,17 +1,17 @@
 /** What every client command gets: the terminal, the format of its output and the way to the server. */
 
 import type { Client } from "./client.ts";
+import type { ConnectionFlags } from "./connection-options.ts";
 import { CliError } from "./errors.ts";
 import { type Setting, setting } from "./environment.ts";
 import { escapeJson, escapeLine } from "./escape.ts";
 import { printJson } from "./json.ts";
-import { canAsk, type Terminal } from "./terminal.ts";
+import { canAsk, printWarnings, type Terminal } from "./terminal.ts";
 
 type Format = "table" | "json";
 
 /** The options that every client command has. */
-export interface ClientFlags {
-  readonly address?: string;
+export interface ClientFlags extends ConnectionFlags {
   readonly format?: Format;
   /** Path of a file with the token; `-`: standard input. */
   readonly tokenFile?: string;
@@ -33,23 +33,26 @@ export interface Context {
   printSuccess(sentence: string): Promise<void>;
 }
 
-const DEFAULT_ADDRESS = "http://127.0.0.1:8200";
-
 /** Settles the settings: flags over COFFER_* over VAULT_* over the defaults. */
 export async function openContext(terminal: Terminal, flags: ClientFlags, { isPublic }: Needs): Promise<Context> {
   const format = findFormat(terminal, flags);
-  const address =
-    flags.address === undefined
-      ? (setting(terminal.env, "ADDR") ?? { value: DEFAULT_ADDRESS, source: "the default" })
-      : { value: flags.address, source: "--address" };
-  const [{ openClient }, { askToken, findToken }] = await Promise.all([import("./client.ts"), import("./token.ts")]);
+  const [{ openClient }, { findConnection }, { askToken, findToken }] = await Promise.all([
+    import("./client.ts"),
+    import("./connection.ts"),
+    import("./token.ts"),
+  ]);
+  const connection = await findConnection(terminal.env, flags);
+  if (connection.unused.length > 0) {
+    const names = connection.unused.join(", ");
+    await printWarnings(terminal, [`${names}: not used, for ${connection.name} is reached without TLS`]);
+  }
   const found = await findToken(terminal, flags.tokenFile);
   const mayAsk = !isPublic && canAsk(terminal);
   const token = async (): Promise<Setting | undefined> => found ?? (mayAsk ? askToken() : undefined);
   return {
     terminal: flags.tokenFile === "-" ? withoutStdin(terminal) : terminal,
     format,
-    client: openClient({ address, token, terminal }),
+    client: openClient({ connection, token, terminal }),
     print: (forPeople, forPrograms) => terminal.stdout.write(format === "table" ? forPeople : formatJson(forPrograms)),
     printSuccess: async (sentence) => {
       if (format === "table") await terminal.stdout.write(`${escapeLine(sentence)}\n`);

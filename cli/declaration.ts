@@ -1,6 +1,7 @@
 /** How the tables of commands declare a command of the client: its options, its help, and what it runs. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { connectionOptions } from "./connection-options.ts";
 import { type ClientFlags, type Context, openContext } from "./context.ts";
 import { CliError } from "./errors.ts";
 import { examples } from "./help.ts";
@@ -36,14 +37,13 @@ export function openAdd(terminal: Terminal, onExit: (code: number) => void): Add
     for (const option of declaration.options ?? []) command.addOption(option);
     const isPublic = declaration.isPublic === true;
     if (!isPublic) command.option("--token-file <file>", TOKEN_FILE);
-    command
-      .option("--address <url>", "the server (COFFER_ADDR, VAULT_ADDR; default: http://127.0.0.1:8200)")
-      .addOption(formatOption())
-      .action(async () => {
-        refuseForeignOptions(command, parent);
-        const flags = command.optsWithGlobals<Flags & ClientFlags>();
-        onExit(await declaration.run(await openContext(terminal, flags, { isPublic }), command.args, flags));
-      });
+    command.addOption(formatOption());
+    for (const option of connectionOptions()) command.addOption(option);
+    command.action(async () => {
+      refuseForeignOptions(command, parent);
+      const flags = command.optsWithGlobals<Flags & ClientFlags>();
+      onExit(await declaration.run(await openContext(terminal, flags, { isPublic }), command.args, flags));
+    });
     examples(command, declaration.examples);
     return command;
   };

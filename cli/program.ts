@@ -5,8 +5,7 @@ import manifest from "../package.json";
 import { normaliseArguments } from "./arguments.ts";
 import { declareClient } from "./client-commands.ts";
 import { declareServer } from "./commands/server.ts";
-import { type ClientFlags, findFormat, formatJson } from "./context.ts";
-import { formatOption } from "./declaration.ts";
+import { declareVersion } from "./commands/version.ts";
 import { asCliError, CliError } from "./errors.ts";
 import { examples } from "./help.ts";
 import { printError, type Terminal } from "./terminal.ts";
@@ -72,19 +71,6 @@ function declare(terminal: Terminal, { onHelp, onExit }: Ends): Command {
   declareClient(program, terminal, onExit);
   declareVersion(program, terminal);
   return program;
-}
-
-function declareVersion(program: Command, terminal: Terminal): void {
-  const { version } = manifest;
-  const command = program
-    .command("version")
-    .description("print the version")
-    .addOption(formatOption())
-    .action(async () => {
-      const format = findFormat(terminal, command.opts<Pick<ClientFlags, "format">>());
-      await terminal.stdout.write(format === "json" ? formatJson({ version }) : `Coffer v${version}\n`);
-    });
-  examples(command, ["coffer version", "coffer version -format=json"]);
 }
 
 /** The long names, without dashes, of every option of every command that takes a value. */

@@ -60,7 +60,9 @@ async function readTokenFile(path: string): Promise<string> {
 }
 
 async function storedToken(env: Environment): Promise<Setting | undefined> {
-  const path = join(env["HOME"] ?? homedir(), ".vault-token");
+  const home = env["HOME"] ?? homeOfUser();
+  if (home === undefined) return undefined;
+  const path = join(home, ".vault-token");
   try {
     const value = (await readFile(path, "utf8")).trim();
     return value === "" ? undefined : { value, source: "~/.vault-token" };
@@ -73,5 +75,14 @@ async function storedToken(env: Environment): Promise<Setting | undefined> {
       "make the file readable, or give the token by --token-file FILE or COFFER_TOKEN",
       { cause: error },
     );
+  }
+}
+
+/** Undefined for a user whom the system does not know, as in a container. */
+function homeOfUser(): string | undefined {
+  try {
+    return homedir();
+  } catch {
+    return undefined;
   }
 }

@@ -11,6 +11,9 @@ const TOOLS: Readonly<Record<string, string>> = {
   mount: "mount",
   gpg: "gnupg",
   script: "bsdutils",
+  openssl: "openssl",
+  unshare: "util-linux",
+  "systemd-analyze": "systemd",
 };
 
 /** For tests that say nothing else; properties and real processes take their time on a busy machine. */

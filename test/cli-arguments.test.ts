@@ -65,11 +65,11 @@ describe("usage", () => {
     ],
     [
       "status -address=ftp://x",
-      "coffer: the address of --address is not a URL that begins with http:// or https://\ncoffer: hint: give it as http://HOST:PORT or https://HOST:PORT\n",
+      "coffer: the address of --address is not a URL that begins with http://, https:// or unix://\ncoffer: hint: give it as https://HOST:PORT, http://HOST:PORT or unix:///PATH\n",
     ],
     [
       "status -address=http://user:pw@x",
-      "coffer: the address of --address holds more than a host, a port and a path\ncoffer: hint: give it as http://HOST:PORT or https://HOST:PORT\n",
+      "coffer: the address of --address holds more than a host, a port and a path\ncoffer: hint: give it as https://HOST:PORT, http://HOST:PORT or unix:///PATH\n",
     ],
     [
       "secrets enable -version=2 kv",

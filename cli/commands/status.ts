@@ -8,12 +8,15 @@ import { table } from "../table.ts";
 
 const FAILURE = "error checking seal status";
 
-/** Prints the seal status. Exit code 0: unsealed, 2: sealed; every failure is 1, because 2 has a meaning of its own. */
-export async function status(context: Context): Promise<number> {
+/**
+ * Prints the seal status. Exit code 0: unsealed, 2: sealed (with `live` 0, too); every failure is 1, because 2 has a
+ * meaning of its own.
+ */
+export async function status(context: Context, { live }: { readonly live?: boolean }): Promise<number> {
   try {
     const { body } = await context.client.request("GET", "sys/seal-status", { failure: FAILURE });
     const { sealed } = await printSealStatus(context, body, FAILURE);
-    return sealed ? 2 : 0;
+    return sealed && live !== true ? 2 : 0;
   } catch (error) {
     const { message, hints, details, cause } = asCliError(error);
     throw new CliError(message, hints, { exitCode: 1, details, cause });
