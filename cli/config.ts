@@ -9,12 +9,17 @@
  *     address = "127.0.0.1:8200"
  *     unsafe_without_tls = false
  *
+ *     [[audit]]
+ *     type = "file"
+ *     options = { file_path = "/var/log/coffer/audit.log" }
+ *
  * Every key may be left out. A key that is not known is refused: a misspelt one would silently not hold.
  */
 
 import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import * as v from "valibot";
+import { type AuditConfig, AuditTable } from "./audit/declared.ts";
 import { CliError, fileProblem } from "./errors.ts";
 import { LOG_LEVELS, type LogLevel } from "./log-level.ts";
 
@@ -26,6 +31,7 @@ export interface Config {
   readonly unauthenticated: readonly "generate-share"[];
   /** `address` as {@link parseListenAddress} of listen-address.ts takes it. */
   readonly listener: { readonly address: string; readonly unsafeWithoutTls: boolean };
+  readonly audit: AuditConfig;
 }
 
 const Text = v.pipe(v.string("must be a string in quotes"), v.nonEmpty("must not be empty"));
@@ -47,9 +53,15 @@ const ConfigFile = v.strictObject({
     ),
     {},
   ),
+  audit: v.optional(v.array(AuditTable, "must be tables: [[audit]]"), []),
+  unsafe_allow_api_audit_creation: v.optional(v.boolean("must be true or false, without quotes"), false),
+  allow_audit_log_prefixing: v.optional(v.boolean("must be true or false, without quotes"), false),
 });
 
-const KNOWN = "known keys: storage, log_level, unauthenticated, and address, unsafe_without_tls under [listener]";
+const KNOWN = [
+  "known keys: storage, log_level, unauthenticated, unsafe_allow_api_audit_creation, allow_audit_log_prefixing,",
+  "address, unsafe_without_tls under [listener], and type, path, description, options under [[audit]]",
+].join(" ");
 
 /** Reads and checks the file at `path`. Throws CliError, which names file, key and line and never quotes a value. */
 export function loadConfig(path: string): Config {
@@ -75,6 +87,11 @@ export function parseConfig(text: string, name: string): Config {
     logLevel: log_level,
     unauthenticated,
     listener: { address: listener.address, unsafeWithoutTls: listener.unsafe_without_tls },
+    audit: {
+      devices: checked.output.audit,
+      allowApi: checked.output.unsafe_allow_api_audit_creation,
+      allowPrefix: checked.output.allow_audit_log_prefixing,
+    },
   };
 }
 

@@ -4,10 +4,12 @@ import { type Coffer, openCoffer } from "../core/coffer.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { plugins } from "../plugins/index.ts";
 import { openStorage } from "../storage/index.ts";
+import { openAudit } from "./audit/declared.ts";
 import type { ServerOptions } from "./commands/server.ts";
 import { loadConfig, parseConfig } from "./config.ts";
 import { devBanner, startDev } from "./dev.ts";
 import { CliError } from "./errors.ts";
+import { openHangUps } from "./hang-ups.ts";
 import { type Listener, listen } from "./listen.ts";
 import { type ListenAddress, parseListenAddress, refuseClearText } from "./listen-address.ts";
 import { type OpenLog, openLog } from "./log.ts";
@@ -28,7 +30,10 @@ export async function runServer(options: ServerOptions): Promise<number> {
   // From here on: a signal that comes while the server starts must not leave what it has opened.
   const interrupted = nextSignal();
 
+  using hangUps = openHangUps(log);
+
   {
+    await using audit = await openAudit(config.audit);
     // A store is looked through when it is opened: a large one takes a while.
     log.info({}, "opening the storage");
     // Disposed in reverse order: the coffer seals itself and gives back what its meter has not used, the storage closes.
@@ -38,9 +43,11 @@ export async function runServer(options: ServerOptions): Promise<number> {
       plugins,
       log,
       version: packageJson.version,
+      audit: audit.settings,
       // In dev mode the requests of the documentation work as they stand there, without a token.
       unauthenticated: options.dev === true ? ["generate-share"] : config.unauthenticated,
     });
+    hangUps.add(() => coffer.reopenAudit());
     const dev =
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
     const listener = tryListen(address, (request) => (fate.dead ? NEVER : coffer.fetch(request)));

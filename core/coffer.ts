@@ -5,6 +5,9 @@
 import type { Driver } from "../storage/driver.ts";
 import { Mounts } from "./access/mounts.ts";
 import { Tokens } from "./access/tokens.ts";
+import { AuditDevices } from "./audit/audit-devices.ts";
+import type { AuditSettings } from "./audit/device.ts";
+import { AuditTrail } from "./audit/trail.ts";
 import type { Barrier } from "./barrier/barrier.ts";
 import { namingDamage } from "./barrier/damage.ts";
 import { MIN_OPERATIONS } from "./barrier/rotation.ts";
@@ -38,11 +41,15 @@ export interface CofferOptions {
    * whoever has lost every token.
    */
   readonly unauthenticated?: readonly string[];
+  /** Where requests are recorded; the devices that it declares stay their opener's. Nowhere unless told. */
+  readonly audit?: AuditSettings;
 }
 
 export interface Coffer extends AsyncDisposable {
   /** Answers one request. Never rejects. */
   fetch(request: Request, peer?: Peer): Response | Promise<Response>;
+  /** Has every audit device go on in what now has its name: its file was renamed. What fails is logged. */
+  reopenAudit(): Promise<void>;
 }
 
 /** What exists only while unsealed. */
@@ -51,6 +58,7 @@ export interface Opened {
   readonly tokens: Tokens;
   readonly mounts: Mounts;
   readonly ceremony: Ceremony;
+  readonly audit: AuditTrail;
   readonly cluster: Cluster;
 }
 
@@ -58,6 +66,7 @@ export interface Opened {
 export function openCoffer(options: CofferOptions): Coffer {
   const { plugins, log, version, clock = systemClock, minOperations = MIN_OPERATIONS, unauthenticated = [] } = options;
   const driver = namingDamage(options.storage);
+  const auditDevices = new AuditDevices(options.audit, clock, log);
   const engines = plugins.filter((plugin) => plugin.kind === "engine");
   const seal = new Seal<Opened>({
     driver,
@@ -71,6 +80,7 @@ export function openCoffer(options: CofferOptions): Coffer {
         tokens: await Tokens.open(barrier, clock),
         mounts: await Mounts.open(barrier, engines),
         ceremony: new Ceremony(barrier, driver, clock),
+        audit: await AuditTrail.open(barrier, auditDevices),
         cluster: await readCluster(barrier),
       };
     },
@@ -92,12 +102,14 @@ export function openCoffer(options: CofferOptions): Coffer {
       system.add(route.path, route.operation, open);
     }
   }
-  const app = createApp({ system, log, clock, opened: () => seal.opened });
+  const app = createApp({ system, log, clock, opened: () => seal.opened, auditWhileSealed: auditDevices.whileSealed });
   return {
     fetch: (request, peer = {}) => app.fetch(request, peer),
+    reopenAudit: () => auditDevices.reopen(),
     async [Symbol.asyncDispose]() {
       stopTimer();
       await seal.seal();
+      await auditDevices[Symbol.asyncDispose]();
     },
   };
 }
@@ -142,6 +154,12 @@ function needsOf(seal: Seal<Opened>, driver: Driver, version: string): Needs {
       enable: async (mount) => opened().mounts.enable(mount),
       tune: async (path, settings) => opened().mounts.tune(path, settings),
       disable: async (path) => opened().mounts.disable(path),
+    },
+    audit: {
+      list: async () => opened().audit.list(),
+      enable: async (device) => opened().audit.enable(device),
+      disable: async (path) => opened().audit.disable(path),
+      hash: async (path, input) => opened().audit.hash(path, input),
     },
     tokens: {
       create: async (caller, settings) => opened().tokens.create(caller, settings),

@@ -23,9 +23,19 @@ describe("coffer.toml", () => {
         'storage = "file:/var/lib/coffer" # where',
         'log_level = "debug"',
         'unauthenticated = ["generate-share"]',
+        "unsafe_allow_api_audit_creation = true",
+        "allow_audit_log_prefixing = true",
         "[listener]",
         'address = "[::1]:8300"',
         "unsafe_without_tls = true",
+        "[[audit]]",
+        'type = "file"',
+        'path = "main"',
+        'description = "where it goes"',
+        'options = { file_path = "/var/log/coffer/audit.log", hmac_accessor = false }',
+        "[[audit]]",
+        'type = "socket"',
+        'options = { address = "127.0.0.1:9000" }',
       ].join("\n"),
     );
     expect(loadConfig(path)).toEqual({
@@ -33,6 +43,19 @@ describe("coffer.toml", () => {
       logLevel: "debug",
       unauthenticated: ["generate-share"],
       listener: { address: "[::1]:8300", unsafeWithoutTls: true },
+      audit: {
+        devices: [
+          {
+            type: "file",
+            path: "main",
+            description: "where it goes",
+            options: { file_path: "/var/log/coffer/audit.log", hmac_accessor: "false" },
+          },
+          { type: "socket", description: "", options: { address: "127.0.0.1:9000" } },
+        ],
+        allowApi: true,
+        allowPrefix: true,
+      },
     });
   });
 
@@ -42,6 +65,7 @@ describe("coffer.toml", () => {
       logLevel: "info",
       unauthenticated: [],
       listener: { address: "127.0.0.1:8200", unsafeWithoutTls: false },
+      audit: { devices: [], allowApi: false, allowPrefix: false },
     } as const;
     expect(parseConfig("", "coffer.toml")).toEqual(defaults);
     expect(parseConfig("[listener]", "coffer.toml")).toEqual(defaults);

@@ -7,19 +7,23 @@
  *   4. sealed → 503, but for the routes that work while sealed
  *   5. verb and headers (request.ts)
  *   6. body, within limits, parsed (request.ts, json.ts)
- *   7. token → 403 (access/tokens.ts)
- *   8. policy → 403
- *   9. unknown path → 404, unknown operation → 405
- *  10. fields validated (fields.ts)
- *  11. handler
- *  12. envelope (envelope.ts), one log line
+ *   7. token, policy (access/tokens.ts)
+ *   8. audit of the request → 500 (audit/recorder.ts); what is refused from here on is recorded
+ *   9. no token, no policy for it → 403
+ *  10. unknown path → 404, unknown operation → 405
+ *  11. fields validated (fields.ts)
+ *  12. handler
+ *  13. audit of the answer → 500
+ *  14. envelope (envelope.ts), one log line
  *
  * A step answers early by throwing an ApiError; whatever else is thrown becomes `internal`, with its cause in the log.
  */
 import { Hono } from "hono";
-import type { Mounts } from "../access/mounts.ts";
+import type { LiveMount, Mounts } from "../access/mounts.ts";
 import type { Tokens } from "../access/tokens.ts";
-import type { Gate } from "../barrier/gate.ts";
+import type { AuditedMount } from "../audit/line.ts";
+import type { Recorder } from "../audit/recorder.ts";
+import type { AuditTrail } from "../audit/trail.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -53,7 +57,14 @@ export interface Server {
   readonly log: Log;
   readonly clock: Clock;
   /** What exists only while unsealed; undefined while sealed. */
-  readonly opened: () => { readonly tokens: Tokens; readonly mounts: Mounts } | undefined;
+  readonly opened: () => Opened | undefined;
+  readonly auditWhileSealed: Recorder;
+}
+
+interface Opened {
+  readonly tokens: Tokens;
+  readonly mounts: Mounts;
+  readonly audit: AuditTrail;
 }
 
 /** What is known of a request so far: for its log line. */
@@ -74,8 +85,8 @@ interface Target {
   readonly match: Match<Route> | undefined;
   /** False when no mount, and no system plugin, answers for this path. */
   readonly mounted: boolean;
-  /** Of the mount that answers. */
-  readonly gate?: Gate | undefined;
+  /** The mount that answers. */
+  readonly mount?: LiveMount | undefined;
 }
 
 /** The app: a `fetch` function that every runtime can serve. */
@@ -96,7 +107,7 @@ async function serve(server: Server, request: Request, peer: Peer): Promise<Resp
   const started = server.clock.monotonic();
   let response: Response;
   try {
-    response = await answer(server, request, trace);
+    response = await answer(server, request, peer, trace);
   } catch (error) {
     logFailure(server.log, error, trace);
     response = respondWithError(wireError(error, trace.authenticated));
@@ -115,7 +126,7 @@ async function serve(server: Server, request: Request, peer: Peer): Promise<Resp
   return request.method === "HEAD" ? withoutBody(response) : response;
 }
 
-async function answer(server: Server, request: Request, trace: Trace): Promise<Response> {
+async function answer(server: Server, request: Request, peer: Peer, trace: Trace): Promise<Response> {
   const { pathname, search } = splitUrl(request.url);
   const parsed = parsePath(pathname);
   if ("refuse" in parsed) {
@@ -136,19 +147,35 @@ async function answer(server: Server, request: Request, trace: Trace): Promise<R
   if (operation === "update" && target.path.endsWith("/"))
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
   const fields = await readFields(request, operation, query, route, LARGEST_BODY);
-  const needsToken = opened !== undefined && route?.access !== "none";
-  const caller = needsToken ? await authenticate(opened.tokens, request.headers) : NOBODY;
-  trace.authenticated = needsToken;
-  if (needsToken) authorise(caller);
-  // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
-  // or unsealed, meanwhile says nothing about who may do this now.
-  if (route?.access !== "none" && server.opened() !== opened) throw new ApiError("sealed");
-  if (route === undefined) throw missing(target);
-
-  const body = route.body === undefined ? undefined : validate(route.body, fields);
-  const call = { params: target.match?.params ?? {}, body, caller };
-  const reply = await (target.gate?.run(async () => route.handle(call)) ?? route.handle(call));
-  return respond(withWarnings(reply, route, fields), route.form, trace.id);
+  const { caller, refusal } = await admit(opened, route, request.headers);
+  trace.authenticated = caller !== NOBODY;
+  const act = async (): Promise<Reply> => {
+    if (refusal !== undefined) throw refusal;
+    // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
+    // or unsealed, meanwhile says nothing about who may do this now.
+    if (route?.access !== "none" && server.opened() !== opened) throw new ApiError("sealed");
+    if (route === undefined) throw missing(target);
+    const body = route.body === undefined ? undefined : validate(route.body, fields);
+    const call = { params: target.match?.params ?? {}, body, caller };
+    const reply = await (target.mount?.gate.run(async () => route.handle(call)) ?? route.handle(call));
+    return withWarnings(reply, route, fields);
+  };
+  const recorder = opened === undefined ? server.auditWhileSealed : await opened.audit.current();
+  const form = route?.form ?? "envelope";
+  if (recorder.outputs.length === 0 || route?.audited === false) return respond(await act(), form, trace.id);
+  const audited = {
+    id: trace.id,
+    operation,
+    path: target.path,
+    data: fields,
+    peer,
+    mount: await mountOf(target, opened?.mounts),
+    caller,
+    holder: opened?.tokens.heldBy(caller),
+    refusal,
+    hasShares: form === "bare",
+  };
+  return respond(await recorder.record(audited, act), form, trace.id);
 }
 
 /** Finds who answers for the path: a system plugin, or a mount. */
@@ -175,7 +202,7 @@ async function find(
     query,
     match: found?.mount.router.match(found.rest),
     mounted: found !== undefined,
-    gate: found?.mount.gate,
+    mount: found?.mount,
   };
 }
 
@@ -196,16 +223,35 @@ function isBare(match: Match<Route>): boolean {
   return false;
 }
 
-async function authenticate(tokens: Tokens, headers: Headers): Promise<Caller> {
-  const token = tokenOf(headers);
-  const caller = token === undefined ? undefined : await tokens.authenticate(token);
-  if (caller === undefined) throw new ApiError("permission-denied");
-  return caller;
+/** Who asks, and why that is refused, if it is: the refusal is recorded before it is told. */
+async function admit(
+  opened: Opened | undefined,
+  route: Route | undefined,
+  headers: Headers,
+): Promise<{ caller: Caller; refusal?: unknown }> {
+  if (opened === undefined || route?.access === "none") return { caller: NOBODY };
+  let caller: Caller | undefined;
+  try {
+    const token = tokenOf(headers);
+    caller = token === undefined ? undefined : await opened.tokens.authenticate(token);
+  } catch (error) {
+    return { caller: NOBODY, refusal: error };
+  }
+  if (caller === undefined) return { caller: NOBODY, refusal: new ApiError("permission-denied") };
+  // The policy `root` allows everything, sudo included; whatever is not known is denied.
+  return caller.policies.includes("root") ? { caller } : { caller, refusal: new ApiError("permission-denied") };
 }
 
-/** The policy `root` allows everything, sudo included; whatever is not known is denied. */
-function authorise(caller: Caller): void {
-  if (!caller.policies.includes("root")) throw new ApiError("permission-denied");
+/** What an audit entry says of the mount that a path belongs to. */
+async function mountOf({ path, mount }: Target, mounts: Mounts | undefined): Promise<AuditedMount | undefined> {
+  if (mount !== undefined) {
+    const { path: point, type, accessor } = mount.entry;
+    return { path: point, type, accessor, class: "secret" };
+  }
+  if (path.startsWith("sys/")) {
+    return { path: "sys/", type: "system", accessor: await mounts?.systemAccessor(), class: "secret" };
+  }
+  return path.startsWith("auth/token/") ? { path: "auth/token/", type: "token", class: "auth" } : undefined;
 }
 
 function missing({ path, match, mounted }: Target): ApiError {

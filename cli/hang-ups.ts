@@ -1,0 +1,23 @@
+import type { Log } from "../core/log.ts";
+
+/** What is done on SIGHUP, by which an operator says that files were replaced: a log rotated, a certificate renewed. */
+export interface HangUps extends Disposable {
+  /** `act` is to be done at every SIGHUP; what it rejects with is logged. */
+  add(act: () => Promise<void>): void;
+}
+
+/** From here on SIGHUP does not end the process. */
+export function openHangUps(log: Log): HangUps {
+  const acts: (() => Promise<void>)[] = [];
+  const onHangUp = () => {
+    log.info({ signal: "SIGHUP" }, "reopening files");
+    for (const act of acts) {
+      act().catch((error: unknown) => log.error({ err: error }, "what was to be done on SIGHUP failed"));
+    }
+  };
+  process.on("SIGHUP", onHangUp);
+  return {
+    add: (act) => void acts.push(act),
+    [Symbol.dispose]: () => void process.off("SIGHUP", onHangUp),
+  };
+}
