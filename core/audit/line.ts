@@ -27,6 +27,8 @@ export interface AuditedRequest {
   readonly caller: Caller;
   /** The caller's token; undefined without a valid one. */
   readonly holder: HeldToken | undefined;
+  /** A token that is not valid, as it was sent. */
+  readonly unknownToken: string | undefined;
   /** Why it is not carried out; undefined when it is. */
   readonly refusal: unknown;
   /** Key shares pass through its body: those are hashed whatever the options say. */
@@ -82,7 +84,9 @@ export class LineFormat {
     }
     // What is not allowed is rare: only the rest is kept.
     const auth = refusal !== undefined && holder !== undefined ? this.#auth(holder, false) : identity?.auth;
-    const text = `"auth":${auth ?? ANONYMOUS},"request":${this.#request(request, identity?.token ?? "")}`;
+    const { unknownToken: sent } = request;
+    const token = identity?.token ?? (sent === undefined ? "" : member("client_token", quoted(this.#secret(sent))));
+    const text = `"auth":${auth ?? ANONYMOUS},"request":${this.#request(request, token)}`;
     return { request, text };
   }
 

@@ -147,7 +147,7 @@ async function answer(server: Server, request: Request, peer: Peer, trace: Trace
   if (operation === "update" && target.path.endsWith("/"))
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
   const fields = await readFields(request, operation, query, route, LARGEST_BODY);
-  const { caller, refusal } = await admit(opened, route, request.headers);
+  const { caller, refusal, unknownToken } = await admit(opened, route, request.headers);
   trace.authenticated = caller !== NOBODY;
   const act = async (): Promise<Reply> => {
     if (refusal !== undefined) throw refusal;
@@ -172,6 +172,7 @@ async function answer(server: Server, request: Request, peer: Peer, trace: Trace
     mount: await mountOf(target, opened?.mounts),
     caller,
     holder: opened?.tokens.heldBy(caller),
+    unknownToken,
     refusal,
     hasShares: form === "bare",
   };
@@ -224,20 +225,22 @@ function isBare(match: Match<Route>): boolean {
 }
 
 /** Who asks, and why that is refused, if it is: the refusal is recorded before it is told. */
-async function admit(
-  opened: Opened | undefined,
-  route: Route | undefined,
-  headers: Headers,
-): Promise<{ caller: Caller; refusal?: unknown }> {
+interface Admission {
+  readonly caller: Caller;
+  readonly refusal?: unknown;
+  readonly unknownToken?: string | undefined;
+}
+
+async function admit(opened: Opened | undefined, route: Route | undefined, headers: Headers): Promise<Admission> {
   if (opened === undefined || route?.access === "none") return { caller: NOBODY };
+  const token = tokenOf(headers);
   let caller: Caller | undefined;
   try {
-    const token = tokenOf(headers);
     caller = token === undefined ? undefined : await opened.tokens.authenticate(token);
   } catch (error) {
-    return { caller: NOBODY, refusal: error };
+    return { caller: NOBODY, refusal: error, unknownToken: token };
   }
-  if (caller === undefined) return { caller: NOBODY, refusal: new ApiError("permission-denied") };
+  if (caller === undefined) return { caller: NOBODY, refusal: new ApiError("permission-denied"), unknownToken: token };
   // The policy `root` allows everything, sudo included; whatever is not known is denied.
   return caller.policies.includes("root") ? { caller } : { caller, refusal: new ApiError("permission-denied") };
 }
