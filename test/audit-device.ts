@@ -28,7 +28,9 @@ export function testDevice(): TestDevice {
   const texts: string[] = [];
   let seen = 0;
   const state = { reopened: 0, closed: false };
-  const lines = () => texts.map((text) => JSON.parse(text) as AuditLine);
+  // What stands before the object is the prefix.
+  const parse = (text: string) => JSON.parse(text.slice(text.indexOf('{"time"'))) as AuditLine;
+  const lines = () => texts.map(parse);
   return {
     texts,
     lines,
@@ -46,7 +48,7 @@ export function testDevice(): TestDevice {
     },
     write(line) {
       if (state.closed) return Promise.reject(new Error("the device is closed"));
-      if (this.failing(JSON.parse(line) as AuditLine)) return Promise.reject(new Error("the device fails"));
+      if (this.failing(parse(line))) return Promise.reject(new Error("the device fails"));
       texts.push(line);
       return Promise.resolve();
     },
