@@ -51,7 +51,8 @@ export const DISCARD: AuditDevice = {
 };
 
 async function openFile(path: string, mode: number): Promise<FileHandle> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  // Where the folder cannot be made, opening the file says why.
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(() => undefined);
   const file = await open(path, APPENDING, mode === 0 ? 0o600 : mode);
   try {
     const stat = await file.stat();

@@ -100,7 +100,7 @@ class SocketSink implements Sink {
   #goOn(socket: Socket): void {
     const sending = this.#sending;
     if (sending === undefined) return;
-    const written = socket.write(sending.bytes, sending.at);
+    const written = socket.write(sending.at === 0 ? sending.bytes : sending.bytes.subarray(sending.at));
     if (written < 0) return this.#fail(new Error("the connection is closed"));
     sending.at += written;
     if (sending.at < sending.bytes.length) return;
