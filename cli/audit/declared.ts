@@ -1,7 +1,8 @@
 /** The `[[audit]]` tables of the configuration file: their form, and the devices that they declare. */
 
 import * as v from "valibot";
-import type { AuditSettings, DeclaredDevice } from "../../core/audit/device.ts";
+import type { AuditDevice, AuditOptions, AuditSettings, DeclaredDevice } from "../../core/audit/device.ts";
+import { parseLineOptions } from "../../core/audit/options.ts";
 import { ApiError } from "../../core/errors.ts";
 import { CliError } from "../errors.ts";
 import { openAuditDevice } from "./open.ts";
@@ -47,7 +48,7 @@ export async function openAudit({ devices, allowApi, allowPrefix }: AuditConfig)
       const folder = path.endsWith("/") ? path : `${path}/`;
       if (declared.some((other) => folder.startsWith(other.path) || other.path.startsWith(folder)))
         throw new CliError(`audit device ${folder}: path already in use`, "give each [[audit]] a path of its own");
-      const device = await openNamed(folder, type, options);
+      const device = await openNamed(folder, type, options, allowPrefix);
       declared.push({ path: folder, type, description, options, local: false, device });
     }
   } catch (error) {
@@ -57,8 +58,14 @@ export async function openAudit({ devices, allowApi, allowPrefix }: AuditConfig)
   return { settings: { declared, open: openAuditDevice, allowApi, allowPrefix }, [Symbol.asyncDispose]: close };
 }
 
-async function openNamed(path: string, type: string, options: Readonly<Record<string, string>>) {
+async function openNamed(
+  path: string,
+  type: string,
+  options: AuditOptions,
+  allowPrefix: boolean,
+): Promise<AuditDevice> {
   try {
+    parseLineOptions(options, allowPrefix);
     return await openAuditDevice(type, options);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

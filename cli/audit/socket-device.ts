@@ -68,8 +68,8 @@ class SocketSink implements Sink {
     this.#attempt += 1;
     const attempt = this.#attempt;
     const isCurrent = () => attempt === this.#attempt;
-    const lost = (why: string) => {
-      if (isCurrent()) this.#fail(new Error(why));
+    const lost = (why: string, cause?: unknown) => {
+      if (isCurrent()) this.#fail(new Error(why, { cause }));
     };
     const socket = {
       open: (opened: Socket) => {
@@ -83,13 +83,12 @@ class SocketSink implements Sink {
       data: () => undefined,
       end: () => lost("the other side ended the connection"),
       close: () => lost("the connection was lost"),
-      error: () => lost("the connection failed"),
-      connectError: () => lost("no connection"),
+      error: (_opened: Socket, error: Error) => lost("the connection failed", error),
     };
     const address = this.#address;
     const connected =
       "unix" in address ? Bun.connect({ unix: address.unix, socket }) : Bun.connect({ ...address, socket });
-    connected.catch(() => lost("no connection"));
+    connected.catch((error: unknown) => lost("no connection", error));
   }
 
   #take(socket: Socket): void {
