@@ -136,7 +136,8 @@ describe("a device made over the API", () => {
         server.call("PUT", "sys/audit/a", { token, body: made(`/${index}`) }),
       ),
     );
-    expect(answers.map(({ status }) => status).sort()).toEqual([204, 400, 400, 400, 400]);
+    expect(answers.filter(({ status }) => status === 204)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 400)).toHaveLength(4);
     expect([...files.devices.values()].filter(({ closed }) => !closed)).toHaveLength(1);
   });
 });

@@ -66,9 +66,9 @@ test("a file that is renamed under load and reopened by SIGHUP loses no line", a
   const { server, token } = await startAudited(file);
   await using _ = server;
   const ids: string[] = [];
-  let isDone = false;
+  const load = { isOn: true };
   const client = async () => {
-    while (!isDone) {
+    while (load.isOn) {
       const { status, body } = await server.call("GET", "sys/key-status", { token });
       expect(status).toBe(200);
       ids.push(body["request_id"] as string);
@@ -84,7 +84,7 @@ test("a file that is renamed under load and reopened by SIGHUP loses no line", a
     server.signal("SIGHUP");
     while (!existsSync(file) || ids.length < from + 50) await new Promise((resolve) => setImmediate(resolve));
   }
-  isDone = true;
+  load.isOn = false;
   await Promise.all(clients);
   const all = [...parts, file].map((part) => linesOf(readFileSync(part, "utf8")));
   for (const lines of all) expect(lines.length).toBeGreaterThan(0);

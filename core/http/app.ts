@@ -7,7 +7,7 @@
  *   4. sealed → 503, but for the routes that work while sealed
  *   5. verb and headers (request.ts)
  *   6. body, within limits, parsed (request.ts, json.ts)
- *   7. token, policy (access/tokens.ts)
+ *   7. token, policy (admission.ts)
  *   8. audit of the request → 500 (audit/recorder.ts); what is refused from here on is recorded
  *   9. no token, no policy for it → 403
  *  10. unknown path → 404, unknown operation → 405
@@ -27,13 +27,14 @@ import type { AuditTrail } from "../audit/trail.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Caller, Operation, Reply, Route } from "../plugin.ts";
+import type { Operation, Reply, Route } from "../plugin.ts";
+import { admit, NOBODY } from "./admission.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
 import { unknownFields, validate } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
 import { parsePath, parseQuery, type Query } from "./path.ts";
 import type { Peer } from "./peer.ts";
-import { checkHeaders, operationOf, readFields, tokenOf } from "./request.ts";
+import { checkHeaders, operationOf, readFields } from "./request.ts";
 import type { Match, Router } from "./router.ts";
 
 /** As Vault: more than any storage takes, less than what hurts. */
@@ -47,8 +48,6 @@ const BARE_VERBS: ReadonlyMap<string, Operation> = new Map([
   ["PUT", "update"],
   ["DELETE", "delete"],
 ]);
-
-const NOBODY: Caller = { accessor: "", policies: [] };
 
 /** What the pipeline works with. */
 export interface Server {
@@ -147,7 +146,7 @@ async function answer(server: Server, request: Request, peer: Peer, trace: Trace
   if (operation === "update" && target.path.endsWith("/"))
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
   const fields = await readFields(request, operation, query, route, LARGEST_BODY);
-  const { caller, refusal, unknownToken } = await admit(opened, route, request.headers);
+  const { caller, refusal, unknownToken } = await admit(opened?.tokens, route, request.headers);
   trace.authenticated = caller !== NOBODY;
   const act = async (): Promise<Reply> => {
     if (refusal !== undefined) throw refusal;
@@ -222,27 +221,6 @@ function routeOf(method: string, query: Query, { match }: Target): { operation: 
 function isBare(match: Match<Route>): boolean {
   for (const route of match.operations.values()) if (route.form === "bare") return true;
   return false;
-}
-
-/** Who asks, and why that is refused, if it is: the refusal is recorded before it is told. */
-interface Admission {
-  readonly caller: Caller;
-  readonly refusal?: unknown;
-  readonly unknownToken?: string | undefined;
-}
-
-async function admit(opened: Opened | undefined, route: Route | undefined, headers: Headers): Promise<Admission> {
-  if (opened === undefined || route?.access === "none") return { caller: NOBODY };
-  const token = tokenOf(headers);
-  let caller: Caller | undefined;
-  try {
-    caller = token === undefined ? undefined : await opened.tokens.authenticate(token);
-  } catch (error) {
-    return { caller: NOBODY, refusal: error, unknownToken: token };
-  }
-  if (caller === undefined) return { caller: NOBODY, refusal: new ApiError("permission-denied"), unknownToken: token };
-  // The policy `root` allows everything, sudo included; whatever is not known is denied.
-  return caller.policies.includes("root") ? { caller } : { caller, refusal: new ApiError("permission-denied") };
 }
 
 /** What an audit entry says of the mount that a path belongs to. */
