@@ -5,6 +5,7 @@
 
 import * as v from "valibot";
 import type { Coffer } from "../core/coffer.ts";
+import { CliError } from "./errors.ts";
 
 /** Three shares of which two unseal, so that everything about shares can be tried; or one, as Vault's dev mode. */
 const SPLITS = { "1": { shares: 1, threshold: 1 }, "3": { shares: 3, threshold: 2 } } as const;
@@ -32,7 +33,7 @@ export async function startDev(
   for (const key of keys_base64.slice(0, threshold)) await call(coffer, "PUT", "sys/unseal", { key });
   await call(coffer, "POST", "sys/mounts/secret", { type: "kv", description: "key-value secrets" }, root_token);
   if (rootToken !== undefined) {
-    await call(coffer, "POST", "auth/token/create", { id: rootToken, no_parent: true }, root_token);
+    await makeRootToken(coffer, rootToken, root_token);
     await call(coffer, "POST", "auth/token/revoke-self", {}, root_token);
   }
   return { shares: keys_base64, threshold, rootToken: rootToken ?? root_token };
@@ -62,6 +63,31 @@ Try it:
 `;
 }
 
+/** The only one of these requests that holds something that a person wrote. */
+async function makeRootToken(coffer: Coffer, id: string, token: string): Promise<void> {
+  try {
+    await call(coffer, "POST", "auth/token/create", { id, no_parent: true }, token);
+  } catch (error) {
+    if (!(error instanceof Refused && error.status < 500)) throw error;
+    throw new CliError(
+      `this root token cannot be had: ${error.errors.join(", ")}`,
+      "--dev-root-token-id and VAULT_DEV_ROOT_TOKEN_ID take letters, digits and dashes, for example root",
+    );
+  }
+}
+
+class Refused extends Error {
+  override readonly name = "Refused";
+  readonly status: number;
+  readonly errors: readonly string[];
+
+  constructor(status: number, text: string) {
+    super(`dev mode: the server answered ${status}`);
+    this.status = status;
+    this.errors = v.parse(v.object({ errors: v.array(v.string()) }), JSON.parse(text)).errors;
+  }
+}
+
 async function call(coffer: Coffer, method: string, path: string, body: object, token?: string): Promise<unknown> {
   const headers = token === undefined ? {} : { "x-vault-token": token };
   const request = new Request(`http://dev/v1/${path}`, {
@@ -71,6 +97,6 @@ async function call(coffer: Coffer, method: string, path: string, body: object, 
   });
   const response = await coffer.fetch(request);
   const text = await response.text();
-  if (!response.ok) throw new Error(`dev mode: ${method} ${path} answered ${response.status}`);
+  if (!response.ok) throw new Refused(response.status, text);
   return text === "" ? undefined : JSON.parse(text);
 }

@@ -17,9 +17,9 @@ export function refuseArguments(args: readonly string[], command: string): void 
 /** Reads one share for `command`: from a file, else typed unseen, else from standard input. */
 export async function readShare(terminal: Terminal, keyFile: string | undefined, command: string): Promise<string> {
   const [text, source] =
-    keyFile !== undefined
+    keyFile !== undefined && keyFile !== "-"
       ? [await readKeyFile(keyFile), keyFile]
-      : terminal.stdin.isTerminal
+      : terminal.stdin.isTerminal && keyFile === undefined
         ? [await askHidden("Unseal key (not shown)"), "the prompt"]
         : [new TextDecoder().decode(await terminal.stdin.read()), "standard input"];
   if (text.trim() === "") throw new CliError(`no key share in ${source}`, waysInto(command));
@@ -46,8 +46,9 @@ async function readKeyFile(path: string): Promise<string> {
     return await readFile(path, "utf8");
   } catch (error) {
     throw new CliError(
-      `cannot read ${path}: ${fileProblem(error)}`,
-      "--key-file takes the path of a file that holds one share",
+      // Not the path: it may be the share itself.
+      `cannot read the file of --key-file: ${fileProblem(error)}`,
+      "--key-file takes the path of a file that holds one share; a share that was given there is in the shell's history",
       { cause: error },
     );
   }

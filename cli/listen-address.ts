@@ -17,7 +17,7 @@ export function parseListenAddress(text: string): ListenAddress {
   const port = Number(digits);
   const validHost =
     bracketed === undefined ? plain === "" || /^[a-z0-9][a-z0-9.-]*$/i.test(plain) : isIP(bracketed) === 6;
-  if (digits === "" || port > 65_535 || !validHost) throw new CliError(`"${text}" is not a listen address`, FORM);
+  if (digits === "" || port > 65_535 || !validHost) throw new CliError("this is no address to listen on", FORM);
   return { host: bracketed ?? (plain === "" ? "0.0.0.0" : plain), port };
 }
 

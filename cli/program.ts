@@ -20,7 +20,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     onExit: (code) => (exitCode = code),
   });
   try {
-    await program.parseAsync(normaliseArguments(args, optionsWithValue(program)), { from: "user" }).catch((error) => {
+    const normalised = normaliseArguments(withHelpLast(args), optionsWithValue(program));
+    await program.parseAsync(normalised, { from: "user" }).catch((error) => {
       // Help and version end the parser by an error too.
       if (!(error instanceof CommanderError) || !SHOWN.has(error.code)) throw error;
       exitCode = error.exitCode;
@@ -33,6 +34,11 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     await printError(terminal, failure).catch(() => undefined);
     return failure.exitCode;
   }
+}
+
+/** `help kv get` asks for what `kv get --help` shows; the parser's own looks at the first word only. */
+function withHelpLast(args: readonly string[]): readonly string[] {
+  return args[0] === "help" && args.length > 1 ? [...args.slice(1), "--help"] : args;
 }
 
 const SHOWN = new Set(["commander.help", "commander.helpDisplayed", "commander.version"]);
@@ -92,7 +98,13 @@ function usageError(error: CommanderError): CliError {
   const [, message = "", suggestion] =
     /^(?:error: )?([^]*?)(?:\n\(Did you mean ([^]*)\?\))?$/.exec(error.message) ?? [];
   // An option that is not known may carry a value, and the value may be a secret: `kv put secret/a -password=…`.
-  const safe = message.replace(/^(unknown option '[^'=]*)=[^]*'$/, "$1'").replaceAll("\n", " ");
-  const hint = suggestion === undefined ? "--help shows how each command is used" : `did you mean ${suggestion}?`;
+  const safe = message
+    .replace(/^(unknown option '[^'=]*)=[^]*'$/, "$1'")
+    .replace(/ argument '[^]*' is invalid\. /, " is invalid: ")
+    .replaceAll("\n", " ");
+  // Of an option that other commands have: nothing is gained by writing it again.
+  const isItself = suggestion !== undefined && safe.includes(`'${suggestion}'`);
+  const hint =
+    suggestion === undefined || isItself ? "--help shows how each command is used" : `did you mean ${suggestion}?`;
   return new CliError(safe, hint);
 }

@@ -21,6 +21,8 @@ const LAST_WORDS_MS = 1000;
 
 /** Runs the server until it is interrupted; resolves with the exit code. */
 export async function runServer(options: ServerOptions): Promise<number> {
+  if (options.dev !== true && (options.devShares ?? options.devRootTokenId) !== undefined)
+    throw new CliError("--dev-shares and --dev-root-token-id are for dev mode", "add --dev, or leave them out");
   const config = options.config === undefined ? parseConfig("", "") : loadConfig(options.config);
   const storageUrl = storageOf(options, config.storage);
   const address = parseListenAddress(options.listen ?? config.listener.address);
@@ -76,8 +78,9 @@ function storageOf(options: ServerOptions, configured: string | undefined): stri
   throw new CliError("dev mode keeps everything in memory", "leave out --dev to use this storage");
 }
 
+/** Empty is as good as not given, as a variable of a shell may be. */
 function devRootToken({ devRootTokenId }: ServerOptions): string | undefined {
-  return devRootTokenId ?? (process.env["VAULT_DEV_ROOT_TOKEN_ID"] || undefined);
+  return devRootTokenId || process.env["VAULT_DEV_ROOT_TOKEN_ID"] || undefined;
 }
 
 function tryListen(address: ListenAddress, app: (request: Request) => ReturnType<Coffer["fetch"]>): Listener {

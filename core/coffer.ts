@@ -14,6 +14,7 @@ import { MIN_OPERATIONS } from "./barrier/rotation.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Cluster, readCluster } from "./cluster.ts";
 import { ApiError } from "./errors.ts";
+import { BodyBudget } from "./http/body-budget.ts";
 import { createApp } from "./http/app.ts";
 import type { Peer } from "./http/peer.ts";
 import { Router } from "./http/router.ts";
@@ -78,7 +79,7 @@ export function openCoffer(options: CofferOptions): Coffer {
       return {
         barrier,
         tokens: await Tokens.open(barrier, clock),
-        mounts: await Mounts.open(barrier, engines),
+        mounts: await Mounts.open(barrier, engines, log),
         ceremony: new Ceremony(barrier, driver, clock),
         audit: await AuditTrail.open(barrier, auditDevices),
         cluster: await readCluster(barrier),
@@ -95,20 +96,33 @@ export function openCoffer(options: CofferOptions): Coffer {
   });
   const needs = needsOf(seal, driver, version);
   const system = new Router<Route>();
+  const unknown = unauthenticated.find(
+    (name) => !plugins.some((plugin) => plugin.kind === "system" && plugin.name === name),
+  );
+  if (unknown !== undefined) throw new Error(`there is no plugin ${unknown} to leave unauthenticated`);
   for (const plugin of plugins) {
     if (plugin.kind === "engine") continue;
-    for (const route of plugin.routes(needs)) {
+    // What a plugin did not declare it does not get.
+    const declared = Object.fromEntries(plugin.needs.map((need) => [need, needs[need]]));
+    for (const route of plugin.routes(declared as Pick<Needs, (typeof plugin.needs)[number]>)) {
       const open = unauthenticated.includes(plugin.name) ? { ...route, access: "none" as const } : route;
       system.add(route.path, route.operation, open);
     }
   }
-  const app = createApp({ system, log, clock, opened: () => seal.opened, auditWhileSealed: auditDevices.whileSealed });
+  const app = createApp({
+    system,
+    log,
+    clock,
+    bodies: new BodyBudget(),
+    opened: () => seal.opened,
+    auditWhileSealed: auditDevices.whileSealed,
+  });
   return {
     fetch: (request, peer = {}) => app.fetch(request, peer),
     reopenAudit: () => auditDevices.reopen(),
     async [Symbol.asyncDispose]() {
       stopTimer();
-      await seal.seal();
+      await seal.close();
       await auditDevices[Symbol.asyncDispose]();
     },
   };

@@ -33,14 +33,19 @@ const UNITS: ReadonlyMap<string, bigint> = new Map([
  * Throws {@link InvalidDuration}, also for what overflows int64 nanoseconds (about 292 years).
  */
 export function parseDuration(text: string): number {
-  if (text === "") return 0;
+  return Number(parseNanoseconds(text) / SECOND);
+}
+
+/** The same, to the nanosecond. */
+export function parseNanoseconds(text: string): bigint {
+  if (text === "") return 0n;
   // Of an integer out of int64's range Go says what it says of any text with its unit missing.
   const seconds = parseInteger(text);
-  if (typeof seconds === "bigint") return cut(within(seconds * SECOND));
-  if (!text.endsWith("d")) return cut(parseGoDuration(text));
+  if (typeof seconds === "bigint") return within(seconds * SECOND);
+  if (!text.endsWith("d")) return parseGoDuration(text);
   const days = parseInteger(text.slice(0, -1));
   if (typeof days === "string") throw new InvalidDuration(`strconv.ParseInt: ${days}`);
-  return cut(within(days * DAY));
+  return within(days * DAY);
 }
 
 /** Go's `Duration.String()` for whole seconds: `0s`, `1m30s`, `25h0m0s`. */
@@ -120,8 +125,4 @@ function fractionOf(digits: string, size: bigint): bigint {
 function within(nanoseconds: bigint): bigint {
   if (nanoseconds >= MIN_NANOSECONDS && nanoseconds <= MAX_NANOSECONDS) return nanoseconds;
   throw new InvalidDuration("multiplication of durations resulted in overflow, one operand may be too large");
-}
-
-function cut(nanoseconds: bigint): number {
-  return Number(nanoseconds / SECOND);
 }

@@ -15,6 +15,8 @@ const ERRORS = {
   /** A request that is wrong in itself; the detail names the field, never its value. */
   invalid: { status: 400, text: "", framed: false },
   "body-too-large": { status: 413, text: "http: request body too large", framed: false },
+  /** Nothing was looked at yet: the same request may be sent again. */
+  overloaded: { status: 503, text: "too many large requests at once: try again", framed: false },
   "value-too-large": {
     status: 413,
     text: "put failed due to value being too large",

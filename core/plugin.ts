@@ -33,7 +33,7 @@ export {
 } from "./http/fields.ts";
 export { isObject, type JsonObject, parseObject } from "./http/json.ts";
 export { stringifySorted } from "./http/json-sorted.ts";
-export { goBool, goInt, goString, goStrings, struct } from "./http/json-struct.ts";
+export { goBool, goInt, goString, goStringIfGiven, goStrings, struct } from "./http/json-struct.ts";
 export { Secret } from "./secret.ts";
 
 /** What a request asks of a path: Vault's operations. POST and PUT are both `update`. */

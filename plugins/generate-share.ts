@@ -1,8 +1,21 @@
-import { type CeremonyStatus, definePlugin, goString, invalid, route, struct, toBase64 } from "../core/plugin.ts";
+import {
+  type CeremonyStatus,
+  definePlugin,
+  goString,
+  goStringIfGiven,
+  invalid,
+  route,
+  struct,
+  toBase64,
+} from "../core/plugin.ts";
 
 /** The document writes `pgp-key` in its sample and `pgp_key` in its text: both are taken. */
 const startRequest = struct("GenerateShareInitRequest", { pgp_key: goString, "pgp-key": goString });
-const updateRequest = struct("GenerateShareUpdateRequest", { key: goString, pgp_fingerprint: goString });
+const updateRequest = struct("GenerateShareUpdateRequest", {
+  key: goString,
+  pgp_fingerprint: goStringIfGiven,
+  "pgp-fingerprint": goStringIfGiven,
+});
 
 /** Room for a PGP key with many signatures; what is larger is told in words. */
 const MAX_BODY = 2 * 1024 * 1024;
@@ -32,6 +45,7 @@ export default definePlugin({
       body: startRequest,
       async handle({ body }) {
         const key = body.pgp_key || body["pgp-key"];
+        if (![key, ""].includes(body["pgp-key"])) throw invalid("pgp_key and pgp-key are two keys: one is needed");
         if (key === "") throw invalid("pgp_key is required: a new key share is never given out in the clear");
         return answer(await ceremonies.start(key));
       },
@@ -57,7 +71,7 @@ export default definePlugin({
       body: updateRequest,
       async handle({ body }) {
         if (body.key === "") throw invalid("'key' must be specified in request body as JSON");
-        return answer(await ceremonies.submit(body.key, body.pgp_fingerprint || undefined));
+        return answer(await ceremonies.submit(body.key, body.pgp_fingerprint ?? body["pgp-fingerprint"]));
       },
     }),
   ],

@@ -1,6 +1,6 @@
 import { bool, definePlugin, durationSeconds, formatDurationShort, int64, logical, route } from "../core/plugin.ts";
 
-const configBody = logical({ max_operations: int64(), interval: durationSeconds(), enabled: bool() });
+const configBody = logical({ max_operations: int64(), interval: durationSeconds({ roundUp: true }), enabled: bool() });
 
 /** `sys/rotate/config`: when the encryption key is replaced by itself. OpenBao calls it `sys/rotate/keyring/config`. */
 export default definePlugin({

@@ -67,8 +67,8 @@ export function createStore({ folder, db, fresh }: StorePaths): void {
 }
 
 /** Takes the files of a store, which a restored backup may have left open to others, from everybody but their owner. */
-export function restrictFiles({ db, wal, shm }: StorePaths): void {
-  for (const path of [db, wal, shm].filter((file) => existsSync(file))) {
+export function restrictFiles({ db, wal, shm, lock }: StorePaths): void {
+  for (const path of [db, wal, shm, lock].filter((file) => existsSync(file))) {
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
   }
 }

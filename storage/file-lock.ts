@@ -3,6 +3,7 @@ import { chmodSync, closeSync, lstatSync, openSync } from "node:fs";
 import { StoreError } from "./driver.ts";
 import type { StorePaths } from "./file-format.ts";
 import { codeOf } from "./file-refusal.ts";
+import { proveWritable } from "./file-writable.ts";
 
 /**
  * Keeps a second process, and a second driver in this one, out of a store, by a transaction on a side file that stays
@@ -30,10 +31,16 @@ export class Lock implements Disposable {
     createAbsent(lock);
     const db = new Database(lock, { readwrite: true });
     try {
+      // A connection that may not write would be given a transaction that locks nobody out.
+      proveWritable(db, "BEGIN EXCLUSIVE");
       db.run("BEGIN EXCLUSIVE");
       return new Lock(db);
     } catch (error) {
       db.close();
+      if (codeOf(error) === "SQLITE_NOTADB") {
+        const hint = "remove it; what is stored is not in it";
+        throw new StoreError(`${lock} is not the lock of a store`, hint, { cause: error });
+      }
       if (!codeOf(error).startsWith("SQLITE_BUSY")) throw error;
       const hint = "stop the server that has it open; two of them cannot share one folder";
       throw new StoreError(`the store in ${folder} is in use`, hint, { cause: error });

@@ -16,7 +16,8 @@ export function refusal(folder: string, error: unknown): StoreError {
     const hint = "give the user that runs coffer the right to read and write the folder and its files, or name another";
     return new StoreError(`cannot write to the store in ${folder} (${code})`, hint, options);
   }
-  if (/^(ENOSPC|EDQUOT|SQLITE_FULL)/.test(code)) return new StoreError(fullDisk(folder), "make room on it", options);
+  if (/^(ENOSPC|EDQUOT|SQLITE_FULL|SQLITE_IOERR_SHMSIZE)/.test(code))
+    return new StoreError(fullDisk(folder), "make room on it", options);
   if (/^(ENOTDIR|EEXIST)/.test(code)) {
     return new StoreError(`${folder} is not a folder (${code})`, "name a folder, which may be absent", options);
   }

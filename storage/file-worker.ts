@@ -8,6 +8,7 @@ import { statSync } from "node:fs";
 import { type Answer, Batches, type Write } from "./file-batch.ts";
 import { storePaths } from "./file-format.ts";
 import { codeOf } from "./file-refusal.ts";
+import { proveWritable } from "./file-writable.ts";
 
 export type Request =
   | { readonly kind: "open"; readonly folder: string }
@@ -35,7 +36,7 @@ class Connection {
   #triedAt = 0;
 
   constructor(folder: string) {
-    const { db, wal } = storePaths(folder);
+    const { db, wal, lock } = storePaths(folder);
     this.#db = new Database(db, { readwrite: true, strict: true });
     this.#db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
     if (this.#db.query("PRAGMA journal_mode = WAL").values()[0]?.[0] !== "wal") throw new Error("no write-ahead log");
@@ -46,9 +47,15 @@ class Connection {
     this.#db.run("PRAGMA wal_autocheckpoint = 0");
     this.#db.run(`PRAGMA journal_size_limit = ${LONG_LOG * 4096}`);
     this.#batches = new Batches(this.#db);
-    const before = [statSync(db), statSync(wal)];
+    // This makes the log, too.
+    proveWritable(this.#db, "BEGIN IMMEDIATE");
+    const files = [db, wal, lock];
+    const before = files.map((file) => statSync(file));
     this.#isInPlace = () =>
-      [statSync(db), statSync(wal)].every(({ ino, dev }, at) => ino === before[at]?.ino && dev === before[at].dev);
+      files.every((file, at) => {
+        const stat = statSync(file, { throwIfNoEntry: false });
+        return stat !== undefined && stat.ino === before[at]?.ino && stat.dev === before[at].dev;
+      });
   }
 
   run(writes: readonly Write[]): Answer[] {

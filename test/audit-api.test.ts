@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test";
 import type { AuditSettings } from "../core/audit/device.ts";
 import { invalid } from "../core/errors.ts";
 import { declare, type TestDevice, testDevice } from "./audit-device.ts";
-import { memoryOver, startCoffer, type StartOptions } from "./harness.ts";
+import { Unknown } from "../storage/driver.ts";
+import { memoryOver, startCoffer, type StartOptions, wrapDriver } from "./harness.ts";
 
 /** The outside world: a device for every `file_path`. */
 class Files {
@@ -173,4 +174,23 @@ describe("a device of the configuration", () => {
     expect(device.fresh()).toHaveLength(2);
     expect(files.devices.size).toBe(0);
   });
+});
+
+test("a disk that is full does not keep a server with a new device from being unsealed, or requests from being recorded", async () => {
+  const store = new Map<string, Uint8Array>();
+  await using first = await start(new Files(), { store });
+  const { token, keys } = await first.initAndUnseal();
+  await first[Symbol.asyncDispose]();
+  const full = wrapDriver(memoryOver(store), (operation, key, act) => {
+    const isNew = operation === "swap" && (key.startsWith("core/audit") || key.startsWith("audit/"));
+    return isNew ? Promise.reject(new Unknown("the disk is full")) : act();
+  });
+  const device = testDevice();
+  await using again = await start(new Files(), { driver: full }, true, { main: device });
+  await again.unseal(keys);
+  device.fresh();
+  const { body } = await again.call("POST", "sys/audit-hash/main", { token, body: { input: "x" } });
+  expect(body["hash"]).toMatch(/^hmac-sha256:/);
+  expect(device.fresh()[0]?.request["data"]).toEqual({ input: body["hash"] });
+  expect(again.log.lines.join("")).toContain("hashes hold until the seal");
 });

@@ -61,7 +61,7 @@ describe("usage", () => {
     ["kv get -fromat json a", "coffer: unknown option '--fromat'\ncoffer: hint: did you mean --format?\n"],
     [
       "status -format=yaml",
-      "coffer: option '--format <format>' argument 'yaml' is invalid. Allowed choices are table, json.\ncoffer: hint: --help shows how each command is used\n",
+      "coffer: option '--format <format>' is invalid: Allowed choices are table, json.\ncoffer: hint: --help shows how each command is used\n",
     ],
     [
       "status -address=ftp://x",
@@ -70,6 +70,14 @@ describe("usage", () => {
     [
       "status -address=http://user:pw@x",
       "coffer: the address of --address holds more than a host, a port and a path\ncoffer: hint: give it as http://HOST:PORT or https://HOST:PORT\n",
+    ],
+    [
+      "secrets enable -version=2 kv",
+      "coffer: unknown option '--version'\ncoffer: hint: --help shows how each command is used\n",
+    ],
+    [
+      "server -dev-shares=1",
+      "coffer: --dev-shares and --dev-root-token-id are for dev mode\ncoffer: hint: add --dev, or leave them out\n",
     ],
     ["kv get", "coffer: missing required argument 'path'\ncoffer: hint: --help shows how each command is used\n"],
   ])("%s", async (typed, stderr) => {

@@ -28,6 +28,25 @@ describe("the banner", () => {
     expect(server.stdout).toContain("Never use it in production");
   });
 
+  test.each(["hvs.mine", "two words", "ü", "a\tb"])("is none where the root token cannot be %p", async (id) => {
+    const { code, stdout, stderr } = await coffer(
+      ["server", "--dev", "--listen", "127.0.0.1:0", "-dev-root-token-id", id],
+      {
+        program: [EXECUTABLE],
+      },
+    );
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(
+      /^coffer: this root token cannot be had: .*\ncoffer: hint: .* take letters, digits and dashes/m,
+    );
+    expect(stderr).not.toContain(id);
+  });
+
+  test("holds a random root token where the one that is given is empty", async () => {
+    await using server = await startServer({ args: ["--dev", "-dev-root-token-id", ""] });
+    expect(rootTokenOf(server)).toMatch(/^hvs\.[A-Za-z0-9]{24}$/);
+  });
+
   test("holds curl commands that work as they stand", async () => {
     await using server = await startServer({ args: ["--dev"] });
     const commands = /Try it:\n\n([^]+)\n\n$/.exec(server.stdout)?.[1] ?? "";

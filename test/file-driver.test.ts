@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, renameSync, statSync, symlinkSync, watch, writeFileSync, chmodSync } from "node:fs";
 import { join } from "node:path";
@@ -96,11 +97,25 @@ describe("file store, files", () => {
   test("are taken from others when a backup was restored with wider modes", async () => {
     await using folder = temporaryFolder();
     await (await openFile(folder.path, { fatal }))[Symbol.asyncDispose]();
-    chmodSync(join(folder.path, "coffer.db"), 0o664);
+    for (const name of ["coffer.db", "coffer.lock"]) chmodSync(join(folder.path, name), 0o664);
     await using _driver = await openFile(folder.path, { fatal });
-    for (const name of Object.keys(contents(folder.path))) {
+    for (const name of [...Object.keys(contents(folder.path)), "coffer.lock"]) {
       expect(statSync(join(folder.path, name)).mode & 0o777).toBe(0o600);
     }
+  });
+
+  test("are opened in whatever journal mode a backup was made", async () => {
+    await using folder = temporaryFolder();
+    {
+      await using driver = await openFile(folder.path, { fatal });
+      await driver.put("a", one);
+    }
+    const db = new Database(join(folder.path, "coffer.db"));
+    db.run("PRAGMA journal_mode = DELETE");
+    db.close();
+    await using driver = await openFile(folder.path, { fatal });
+    expect(await driver.get("a")).toEqual(one);
+    await driver.put("b", one);
   });
 
   test("keep the mode of an existing folder that holds something", async () => {

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { type Driver, Unknown } from "../storage/driver.ts";
 import { openFile } from "../storage/file.ts";
+import { makeKilledStore } from "./file-killed.ts";
 import { fatal, type Folder, refused, run, startChild, temporaryFolder } from "./file-store.ts";
 
 const big = (byte: number) => new Uint8Array(256 * 1024).fill(byte);
@@ -128,6 +129,14 @@ describe.skipIf(!canMount)(`file store on a full disk${reason}`, () => {
     expect(await driver.get("a")).toBeUndefined();
   });
 
+  test("is what the refusal of a store says that cannot be opened for it", async () => {
+    await using disk = smallDisk();
+    const folder = join(disk?.path ?? "", "store");
+    await (await openFile(folder, { fatal }))[Symbol.asyncDispose]();
+    fill(disk?.path ?? "");
+    expect((await refused(folder)).message).toBe(`the disk that holds ${folder} is full`);
+  });
+
   test("refuses to make a store", async () => {
     await using disk = smallDisk();
     const folder = join(disk?.path ?? "", "store");
@@ -141,6 +150,14 @@ describe.skipIf(!canMount)(`file store on a full disk${reason}`, () => {
 });
 
 describe.skipIf(!canMount)(`file store on a read-only disk${reason}`, () => {
+  test("is refused when the process that had it open was killed", async () => {
+    await using disk = smallDisk();
+    const folder = join(disk?.path ?? "", "store");
+    await makeKilledStore(folder);
+    expect(run("mount", "-o", "remount,ro", disk?.path ?? "")).toBe(0);
+    expect((await refused(folder)).message).toStartWith(`cannot write to the store in ${folder} (`);
+  });
+
   test("is refused, whether there is a store or not", async () => {
     await using disk = smallDisk();
     const mounted = disk?.path ?? "";
@@ -169,6 +186,29 @@ describe("file store out of reach", () => {
     }
   });
 
+  test.each(["coffer.db", "coffer.lock"])("refuses a store whose %s the user may only read", async (name) => {
+    await using folder = temporaryFolder();
+    const store = join(folder.path, "store");
+    await (await openFile(store, { fatal }))[Symbol.asyncDispose]();
+    const isRoot = process.getuid?.() === 0;
+    const through = isRoot ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+    if (isRoot) run("chown", "-R", "65534:65534", folder.path);
+    fs.chmodSync(join(store, name), 0o400);
+    await using child = startChild(`await open(${JSON.stringify(store)})`, { through });
+    expect(await child.errors).toBe(`StoreError: cannot write to the store in ${store} (SQLITE_READONLY)\n`);
+  });
+
+  test("names a lock that is none", async () => {
+    await using folder = temporaryFolder();
+    await (await openFile(folder.path, { fatal }))[Symbol.asyncDispose]();
+    const lock = join(folder.path, "coffer.lock");
+    fs.writeFileSync(lock, "x".repeat(4096));
+    const { message, hint } = await refused(folder.path);
+    expect([message, hint]).toEqual([`${lock} is not the lock of a store`, "remove it; what is stored is not in it"]);
+    fs.rmSync(lock);
+    await using _driver = await openFile(folder.path, { fatal });
+  });
+
   test("refuses a path that is a file or leads through one", async () => {
     await using folder = temporaryFolder();
     const file = join(folder.path, "file");
@@ -187,6 +227,7 @@ describe("file store that fails while it is open", () => {
     removed: "fs.rmSync(db)",
     replaced: "fs.copyFileSync(db, db + 2); fs.renameSync(db + 2, db)",
     "without its log": 'fs.rmSync(db + "-wal")',
+    "without its lock": 'fs.rmSync(db.replace(/db$/, "lock"))',
   })) {
     test(`ends the process when its file is ${title}`, async () => {
       await using folder = temporaryFolder();

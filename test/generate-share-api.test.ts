@@ -138,7 +138,7 @@ table("generate-share refuses", "unsealed", [
   start(
     "a key of 1 MiB",
     { pgp_key: "A".repeat(1024 * 1024) },
-    { errors: ["the PGP key is too large: export it without others' signatures"] },
+    { errors: ["the PGP key is too large: export it by gpg --export-options export-minimal"] },
   ),
   {
     name: "a body of 3 MiB",
@@ -209,6 +209,14 @@ table("generate-share refuses", "unsealed", [
     status: 400,
     errors: ["pgp_fingerprint is not the one of this attempt: the share was not counted"],
   },
+  ...[{ pgp_fingerprint: "" }, { "pgp-fingerprint": "" }, { "pgp-fingerprint": other.fingerprint }].map(
+    (sent): Row => ({
+      name: `a good share with ${JSON.stringify(sent)}`,
+      request: ({ keys }) => ({ ...NO_TOKEN, method: "PUT", path: UPDATE, body: { key: keys[1], ...sent } }),
+      status: 400,
+      errors: ["pgp_fingerprint is not the one of this attempt: the share was not counted"],
+    }),
+  ),
   {
     name: "a cancel without a token, while one runs",
     request: { ...NO_TOKEN, method: "DELETE", path: ATTEMPT },
@@ -230,6 +238,21 @@ table("generate-share refuses", "unsealed", [
     }),
     status: 400,
     errors: ["pgp_fingerprint is not the one of this attempt: the share was not counted"],
+  },
+]);
+
+table("generate-share for two keys at once", "unsealed", [
+  {
+    name: "is refused",
+    request: { method: "PUT", path: ATTEMPT, body: { pgp_key: armored, "pgp-key": other.armored } },
+    status: 400,
+    errors: ["pgp_key and pgp-key are two keys: one is needed"],
+  },
+  {
+    name: "but not where they are the same",
+    request: { method: "PUT", path: ATTEMPT, body: { pgp_key: armored, "pgp-key": armored } },
+    status: 200,
+    body: STARTED,
   },
 ]);
 

@@ -130,7 +130,7 @@ describe("init is refused, and the store stays as empty as it was", () => {
       ["", "the PGP key could not be parsed"],
       [one.armored + other.armored, "one PGP key is needed, not several"],
       [one.secret, "this is a private PGP key"],
-      ["A".repeat(1024 * 1024), "the PGP key is too large: export it without others' signatures"],
+      ["A".repeat(1024 * 1024), "the PGP key is too large: export it by gpg --export-options export-minimal"],
     ] as const;
     for (const [text, why] of texts) {
       const said = await refused(settings(2, 2, { pgp_keys: [text, holder.armored] }));

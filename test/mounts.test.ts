@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { gate } from "./barrier-store.ts";
 import { forEveryCrash } from "./crash.ts";
-import { type Answer, memoryOver, startCoffer, type TestServer } from "./harness.ts";
+import { Unknown } from "../storage/driver.ts";
+import { type Answer, memoryOver, startCoffer, type TestServer, wrapDriver } from "./harness.ts";
 
 const SECRETS = ["a", "a/b", "a/b/c", "deep/er/still", "ü/日本", "z"];
 
@@ -135,6 +136,37 @@ describe("disabling a mount", () => {
     expect(seen.untouched).toBeGreaterThan(0);
     expect(seen.finished).toBeGreaterThan(20);
   });
+});
+
+test("data of a disabled mount that a full disk keeps does not keep the server sealed", async () => {
+  const { server, store, keys, token } = await mountedServer();
+  await server[Symbol.asyncDispose]();
+  let isFull = false;
+  const driver = wrapDriver(memoryOver(store), async (operation, _key, act) => {
+    if (isFull && operation !== "get" && operation !== "list") throw new Unknown("the disk is full");
+    return act();
+  });
+  await using first = await startCoffer({ driver });
+  await first.unseal(keys);
+  let deleted = 0;
+  const failing = wrapDriver(driver, async (operation, _key, act) => {
+    if (operation === "delete" && (deleted += 1) > 1) isFull = true;
+    return act();
+  });
+  {
+    await using cut = await startCoffer({ driver: failing });
+    await cut.unseal(keys);
+    expect((await cut.call("DELETE", "sys/mounts/kv", { token })).status).toBe(500);
+  }
+  await using next = await startCoffer({ driver });
+  await next.unseal(keys);
+  expect(await readAll(next, token, "kv")).toEqual(SECRETS.map(() => 404));
+  expect(await readAll(next, token, "other/mount")).toEqual(SECRETS.map(() => 200));
+  expect(next.log.lines.join("\n")).toContain("could not all be deleted yet");
+  isFull = false;
+  await using last = await startCoffer({ driver });
+  await last.unseal(keys);
+  expect((await enable(last, token, "kv")).status).toBe(204);
 });
 
 describe("enabling mounts", () => {

@@ -1,7 +1,9 @@
 /** PGP keys of every kind that gpg makes, and those that must be refused. gpg decrypts what is encrypted here. */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { decrypt, generateKey, readMessage } from "openpgp";
+import { ApiError } from "../core/errors.ts";
 import { encryptTo, parseRecipient } from "../core/seal/pgp.ts";
 import { rejection } from "./harness.ts";
 import { GOOD_KINDS, type KeyKind, openGpg, type PgpKey, pgpKey } from "./pgp-keys.ts";
@@ -63,6 +65,65 @@ describe("the forms of a key", () => {
     expect(recipient.fingerprint).toBe(key.fingerprint);
     expect(recipient.key).toEqual((await parseRecipient(key.armored, NOW)).key);
     expect(recipient.key.constructor).toBe(Uint8Array);
+  });
+});
+
+/**
+ * An RSA key whose self-signature was never made. A hash that WebCrypto does not know has the library compute with
+ * whatever numbers the key has.
+ */
+function forgedRsa(modulusBytes: number, exponent: Uint8Array): string {
+  const u16 = (value: number) => Uint8Array.of(value >> 8, value & 255);
+  const u32 = (value: number) => new Uint8Array([24, 16, 8, 0].map((shift) => (value >>> shift) & 255));
+  const mpi = (bytes: Uint8Array) => concat(u16(8 * bytes.length - Math.clz32(bytes[0] ?? 0) + 24), bytes);
+  const packet = (tag: number, body: Uint8Array) => concat(Uint8Array.of(0xc0 | tag, 255), u32(body.length), body);
+  const subpacket = (type: number, data: Uint8Array) => concat(Uint8Array.of(data.length + 1, type), data);
+  const modulus = new Uint8Array(modulusBytes).fill(0xc3);
+  const made = u32(NOW / 1000 - 1000);
+  const body = concat(Uint8Array.of(4), made, Uint8Array.of(1), mpi(modulus), mpi(exponent));
+  const signedKey = concat(Uint8Array.of(0x99), u16(body.length), body);
+  const fingerprint = createHash("sha1").update(signedKey).digest();
+  const user = Buffer.from("a <a@b.c>");
+  const hashed = concat(
+    subpacket(2, made),
+    subpacket(27, Uint8Array.of(0x0f)),
+    subpacket(33, concat(Uint8Array.of(4), fingerprint)),
+    subpacket(16, fingerprint.subarray(12)),
+  );
+  const SHA224 = 11;
+  const head = concat(Uint8Array.of(4, 0x13, 1, SHA224), u16(hashed.length), hashed);
+  const signed = concat(
+    signedKey,
+    Uint8Array.of(0xb4),
+    u32(user.length),
+    user,
+    head,
+    Uint8Array.of(4, 0xff),
+    u32(head.length),
+  );
+  const digest = createHash("sha224").update(signed).digest();
+  // With the exponent 1 whatever should come out can be put in (RFC 8017, section 9.2).
+  const info = concat(Buffer.from("302d300d06096086480165030402040500041c", "hex"), digest);
+  const padding = new Uint8Array(modulusBytes - info.length - 3).fill(0xff);
+  const encoded = concat(Uint8Array.of(1), padding, Uint8Array.of(0), info);
+  const signature = concat(head, u16(0), digest.subarray(0, 2), mpi(encoded));
+  return base64(concat(packet(6, body), packet(13, user), packet(2, signature)));
+}
+
+describe("an RSA key that no program makes is refused before anything is computed with it", () => {
+  const EXPONENT = "the PGP key has an RSA exponent that no program makes";
+  const LARGE = "the PGP key is too large: RSA takes 8192 bits at the most";
+  const NO_KEY = "nothing can be encrypted to the PGP key: its numbers are not those of a key";
+  test.each([
+    ["a large exponent", 256, new Uint8Array(256).fill(0x81), EXPONENT],
+    ["a large modulus", 2048, Uint8Array.of(1, 0, 1), LARGE],
+    ["a large modulus and exponent", 4096, new Uint8Array(4096).fill(0x81), LARGE],
+    ["the exponent 1", 256, Uint8Array.of(1), NO_KEY],
+    ["an even exponent", 256, Uint8Array.of(4), "the PGP key has no signature of its own that can be accepted"],
+  ])("%s", async (_name, modulusBytes, exponent, why) => {
+    const error = await rejection(parseRecipient(forgedRsa(modulusBytes, exponent), NOW));
+    expect(error).toBeInstanceOf(ApiError);
+    expect(error.message).toBe(why);
   });
 });
 
@@ -143,13 +204,27 @@ describe("is refused", () => {
   test("a key of very many signatures, each of which would have to be verified", async () => {
     const userIDs = Array.from({ length: 40 }, (_each, index) => ({ name: `name ${index}` }));
     const { publicKey } = await generateKey({ userIDs, date: new Date(NOW - 1000) });
-    expect(await refusal(publicKey)).toBe("the PGP key has too many signatures: export it without others' signatures");
+    expect(await refusal(publicKey)).toBe(
+      "the PGP key has too many signatures of its own: gpg --export-options export-minimal leaves the last ones",
+    );
+  });
+
+  test("but not for those of others, which nobody verifies", async () => {
+    const date = new Date(NOW - 1000);
+    const make = (name: string) => generateKey({ userIDs: [{ name }], date, format: "object" });
+    const { publicKey } = await make("signed by many");
+    const others = await Promise.all(Array.from({ length: 40 }, (_each, index) => make(`other ${index}`)));
+    const keys = others.map(({ privateKey }) => privateKey);
+    const signed = await publicKey.signPrimaryUser(keys, date);
+    expect(signed.toPacketList().length).toBeGreaterThan(40);
+    const { fingerprint } = await parseRecipient(signed.armor(), NOW);
+    expect(fingerprint).toBe(publicKey.getFingerprint());
   });
 
   test("what is larger than any key, without a look at it", async () => {
     const { armored } = await pgpKey("curve25519");
     for (const text of ["A".repeat(1024 * 1024), armored + " ".repeat(64 * 1024)]) {
-      expect(await refusal(text)).toBe("the PGP key is too large: export it without others' signatures");
+      expect(await refusal(text)).toBe("the PGP key is too large: export it by gpg --export-options export-minimal");
     }
   });
 

@@ -9,7 +9,7 @@ import { ROOT_KEYS_PATH, unwrapRootKeys } from "../core/seal/root-keys.ts";
 import { encodeSealConfig, parseSealConfig, SEAL_CONFIG_PATH } from "../core/seal/seal-config.ts";
 import { combine } from "../core/seal/shamir.ts";
 import { parseShare } from "../core/seal/share-text.ts";
-import { type Answer, memoryOver, startCoffer, type TestServer } from "./harness.ts";
+import { type Answer, memoryOver, startCoffer, type TestServer, wrapDriver } from "./harness.ts";
 
 const COMBINE = "invalid key: failed to compute combined key:";
 const DECRYPT =
@@ -252,3 +252,27 @@ async function refusedUnseal(server: TestServer, keys: readonly string[]): Promi
   }
   throw new Error("no share was refused");
 }
+
+test("sys/seal without a token does not seal what an unseal under way opens", async () => {
+  const store = new Map<string, Uint8Array>();
+  await using made = await startCoffer({ store });
+  const { keys } = await made.initAndUnseal(5, 3);
+  await made[Symbol.asyncDispose]();
+  // Every operation takes a turn of the event loop, as over a network.
+  const driver = wrapDriver(memoryOver(store), async (_operation, _key, act) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return act();
+  });
+  await using server = await startCoffer({ driver });
+  for (const key of keys.slice(0, 2)) await give(server, key);
+  const over = new AbortController();
+  const unsealing = give(server, keys[2] ?? "").finally(() => over.abort());
+  const answers: number[] = [];
+  while (!over.signal.aborted) {
+    answers.push((await server.call("PUT", "sys/seal")).status);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect((await unsealing).body).toMatchObject({ sealed: false });
+  expect((await server.call("GET", "sys/seal-status")).body).toMatchObject({ sealed: false });
+  expect(answers.slice(0, 3)).toEqual([204, 204, 204]);
+});

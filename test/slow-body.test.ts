@@ -63,3 +63,33 @@ describe("a request whose body came slowly", () => {
     expect((await rotating).status).toBe(503);
   });
 });
+
+describe("large bodies that come slowly", () => {
+  /** A body of 31 MiB of white space and `{}`, whose last byte comes when `finish` is called. */
+  function largeBody() {
+    const { stream, begun, finish } = slowBody();
+    const space = new Uint8Array(31 * 1024 * 1024).fill(0x20);
+    const padded = stream.pipeThrough(
+      new TransformStream<Uint8Array, Uint8Array>({ start: (controller) => controller.enqueue(space) }),
+    );
+    return { stream: padded, begun, finish };
+  }
+
+  test("take a limited room together; small ones go on, and so do large ones when there is room again", async () => {
+    await using server = await started();
+    await server.unseal();
+    const bodies = Array.from({ length: 4 }, largeBody);
+    const answers = bodies.map(({ stream }) => server.ask("PUT", "sys/mounts/x", stream));
+    await Promise.all(bodies.map(({ begun }) => begun));
+    const large = JSON.stringify({ key: "x".repeat(10 * 1024 * 1024) });
+    const send = (text: string) => server.ask("PUT", "sys/nothing", new Blob([text]).stream(), server.token);
+    expect(await send(large)).toEqual({
+      status: 503,
+      text: '{"errors":["too many large requests at once: try again"]}\n',
+    });
+    expect((await send("{}")).status).toBe(404);
+    for (const { finish } of bodies) finish();
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([403, 403, 403, 403]);
+    expect((await send(large)).status).toBe(404);
+  });
+});

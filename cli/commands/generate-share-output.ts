@@ -9,9 +9,12 @@ import type { Context } from "../context.ts";
 import { CliError, fileProblem } from "../errors.ts";
 import { repeatUpdate } from "./generate-share-attempt.ts";
 
+/** As the name of a file. */
+const STDOUT = "-";
+
 /** Refuses, before anything is sent, a file that could not be written in the end. Nothing is ever overwritten. */
 export async function checkOutput(path: string | undefined): Promise<void> {
-  if (path === undefined) return;
+  if (path === undefined || path === STDOUT) return;
   const found = await lstat(path).catch(() => undefined);
   if (found !== undefined) throw new CliError(`${path} exists already`, "name a new file: --output FILE");
   try {
@@ -26,16 +29,15 @@ export async function checkOutput(path: string | undefined): Promise<void> {
 /** Hands over the encrypted share of a complete attempt: armored, to `path` (mode 0600) or standard output. */
 export async function deliver(context: Context, attempt: ShareAttempt, path: string | undefined): Promise<void> {
   const armored = await armor(attempt);
-  if (path === undefined) await context.print(armored, attempt);
+  if (path === undefined || path === STDOUT) await context.print(armored, attempt);
   else {
     await writeNew(path, armored, attempt.pgp_fingerprint);
     await context.print(`Success! The encrypted share is in ${path}\n`, attempt);
   }
   if (context.format === "table" && context.terminal.stderr.isTerminal) {
-    const file = path ?? "share.asc";
-    await context.terminal.stderr.write(
-      `\nOnly its holder can read it${path === undefined ? `; saved as ${file}` : ""}: gpg --decrypt ${file}\n`,
-    );
+    const command =
+      path === undefined || path === STDOUT ? "gpg --decrypt, given this message" : `gpg --decrypt ${path}`;
+    await context.terminal.stderr.write(`\nOnly its holder can read it: ${command}\n`);
   }
 }
 

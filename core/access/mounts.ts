@@ -10,6 +10,7 @@ import { Gate } from "../barrier/gate.ts";
 import { ApiError, invalid } from "../errors.ts";
 import { Router } from "../http/router.ts";
 import { SYSTEM_LEASE_TTL } from "../lease.ts";
+import type { Log } from "../log.ts";
 import type { Mount, MountNeeds, MountSettings, NewMount } from "../needs.ts";
 import type { Engine, Route } from "../plugin.ts";
 import { leaseTtls, type MountEntry, type MountTable, MountTableStore, newMount, secondsOf } from "./mount-table.ts";
@@ -31,6 +32,8 @@ export class Mounts implements MountNeeds {
   readonly #table: MountTableStore;
   readonly #engines: readonly Engine[];
   readonly #live = new Map<string, LiveMount>();
+  /** Ids of mounts that were removed here: who had read the table before finds none of them. */
+  readonly #removed = new Set<string>();
 
   private constructor(barrier: Barrier, engines: readonly Engine[]) {
     this.#barrier = barrier;
@@ -38,11 +41,19 @@ export class Mounts implements MountNeeds {
     this.#engines = engines;
   }
 
-  /** Opens the mount table and finishes what a crash cut off. */
-  static async open(barrier: Barrier, engines: readonly Engine[]): Promise<Mounts> {
+  /**
+   * Opens the mount table and finishes what a crash cut off; where the disk is full now, too, the next unseal will.
+   */
+  static async open(barrier: Barrier, engines: readonly Engine[], log: Log): Promise<Mounts> {
     const mounts = new Mounts(barrier, engines);
     for (const entry of (await mounts.#table.read()).values()) {
-      if (entry.tainted) await mounts.#remove(entry);
+      if (!entry.tainted) continue;
+      try {
+        await mounts.#remove(entry);
+      } catch (error) {
+        if (!(error instanceof ApiError && error.code === "unknown-outcome")) throw error;
+        log.warn({ err: error }, "the data of a mount that was disabled could not all be deleted yet");
+      }
     }
     return mounts;
   }
@@ -50,7 +61,7 @@ export class Mounts implements MountNeeds {
   /** The mount that answers `path` and what is left of the path below it. */
   async find(path: string): Promise<{ mount: LiveMount; rest: string } | undefined> {
     const entry = mountOf(await this.#table.read(), path);
-    if (entry === undefined || entry.tainted) return undefined;
+    if (entry === undefined || entry.tainted || this.#removed.has(entry.uuid)) return undefined;
     const engine = this.#engineOf(entry.type, entry.options ?? {});
     if (engine === undefined) return undefined;
     let mount = this.#live.get(entry.uuid);
@@ -136,6 +147,7 @@ export class Mounts implements MountNeeds {
 
   async #remove({ uuid }: MountEntry): Promise<void> {
     const live = this.#live.get(uuid);
+    this.#removed.add(uuid);
     this.#live.delete(uuid);
     await live?.gate.close();
     await deleteBelow(this.#barrier, `logical/${uuid}/`);

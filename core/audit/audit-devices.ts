@@ -28,7 +28,7 @@ export class AuditDevices implements AsyncDisposable {
   /** Records while sealed: in the devices of the configuration, without bodies, for no salt can be had. */
   readonly whileSealed: Recorder;
   readonly clock: Clock;
-  readonly #log: Log;
+  readonly log: Log;
   /** Made over the API, by uuid. */
   readonly #made = new Map<string, LiveDevice>();
 
@@ -36,7 +36,7 @@ export class AuditDevices implements AsyncDisposable {
   constructor(settings: AuditSettings = NONE, clock: Clock, log: Log) {
     this.settings = settings;
     this.clock = clock;
-    this.#log = log;
+    this.log = log;
     this.declared = settings.declared.map(({ device, ...info }) => ({
       device: new LiveDevice(info, device, { declared: true, log }),
       options: parseLineOptions(info.options, settings.allowPrefix),
@@ -56,7 +56,7 @@ export class AuditDevices implements AsyncDisposable {
   /** Takes over a device that was opened. */
   keep({ uuid, path, type, description, options, local }: AuditEntry, device: AuditDevice): LiveDevice {
     const info: AuditDeviceInfo = { path, type, description, options: options ?? {}, local };
-    const live = new LiveDevice(info, device, { declared: false, log: this.#log });
+    const live = new LiveDevice(info, device, { declared: false, log: this.log });
     this.#made.set(uuid, live);
     return live;
   }

@@ -84,14 +84,18 @@ function saltPath(uuid: string): string {
 
 /**
  * The salt of the device with this uuid, made when there is none: after a crash in the middle of making the device, and
- * of several nodes one makes it.
+ * of several nodes one makes it. Throws ApiError `unknown-outcome` when it cannot be stored.
  */
 export async function saltOf(barrier: Barrier, uuid: string): Promise<Uint8Array> {
   for (;;) {
     const salt = await barrier.get(saltPath(uuid));
     if (salt !== undefined) return salt;
-    await barrier.swap(saltPath(uuid), undefined, utf8(uuidOf(randomBytes(16))));
+    await barrier.swap(saltPath(uuid), undefined, newSalt());
   }
+}
+
+export function newSalt(): Uint8Array {
+  return utf8(uuidOf(randomBytes(16)));
 }
 
 export async function deleteSalt(barrier: Barrier, uuid: string): Promise<void> {

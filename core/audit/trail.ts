@@ -5,7 +5,7 @@
 import type { Barrier } from "../barrier/barrier.ts";
 import { randomBytes } from "../crypto.ts";
 import { sameBytes, uuidOf } from "../encoding.ts";
-import { invalid } from "../errors.ts";
+import { ApiError, invalid } from "../errors.ts";
 import type { AuditDeviceInfo, AuditNeeds } from "../needs.ts";
 import type { AuditDevices } from "./audit-devices.ts";
 import type { AuditDevice } from "./device.ts";
@@ -14,7 +14,7 @@ import { LineFormat } from "./line.ts";
 import type { LiveDevice } from "./live-device.ts";
 import { type LineOptions, parseLineOptions } from "./options.ts";
 import { type Output, Recorder } from "./recorder.ts";
-import { type AuditEntry, changeTable, deleteSalt, newEntry, readTable, saltOf } from "./table.ts";
+import { type AuditEntry, changeTable, deleteSalt, newEntry, newSalt, readTable, saltOf } from "./table.ts";
 
 interface SaltedOutput extends Output {
   readonly hash: Hash;
@@ -40,7 +40,7 @@ export class AuditTrail implements AuditNeeds {
   static async open(barrier: Barrier, devices: AuditDevices): Promise<AuditTrail> {
     const trail = new AuditTrail(barrier, devices);
     const infos = devices.declared.map(({ device }) => device.info);
-    if (infos.length > 0) await changeTable(barrier, (entries) => withDeclared(entries, infos));
+    await trail.#unlessFull(() => changeTable(barrier, (entries) => withDeclared(entries, infos)), undefined);
     await trail.#follow();
     return trail;
   }
@@ -118,8 +118,8 @@ export class AuditTrail implements AuditNeeds {
     const { declared, clock } = this.#devices;
     const outputs: SaltedOutput[] = [];
     for (const { device, options } of declared) {
-      const entry = entries.find(({ path }) => path === device.info.path);
-      if (entry !== undefined) outputs.push(await this.#output(entry, device, options));
+      const entry = entries.find(({ path }) => path === device.info.path) ?? newEntry(device.info, true);
+      outputs.push(await this.#output(entry, device, options));
     }
     for (const entry of entries) {
       if (entry.declared) continue;
@@ -136,10 +136,27 @@ export class AuditTrail implements AuditNeeds {
   async #output(entry: AuditEntry, device: LiveDevice, options: LineOptions): Promise<SaltedOutput> {
     const known = this.#outputs.get(entry.uuid);
     if (known?.device === device) return known;
-    const hash = hashWith(await saltOf(this.#barrier, entry.uuid));
+    const hash = hashWith(await this.#unlessFull(() => saltOf(this.#barrier, entry.uuid), newSalt()));
     const output = { device, format: new LineFormat(options, hash), hash };
     this.#outputs.set(entry.uuid, output);
     return output;
+  }
+
+  /**
+   * What cannot be stored because the disk is full must not keep the store from being read, nor requests from being
+   * recorded: until the next unseal there is a salt for this time only.
+   */
+  async #unlessFull<T>(act: () => Promise<T>, instead: T): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === "unknown-outcome")) throw error;
+      this.#devices.log.warn(
+        { err: error },
+        "the salt of an audit device could not be stored: hashes hold until the seal",
+      );
+      return instead;
+    }
   }
 
   /** As Vault: a device that cannot take a line now is not made. */

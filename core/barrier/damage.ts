@@ -5,10 +5,10 @@ import { ApiError } from "../errors.ts";
  * The error for an entry that does not open. It names the entry, or, where its name may be a secret's, the mount that it
  * belongs to: errors are logged.
  */
-export function damagedEntry(path: string, why: string, options?: ErrorOptions): ApiError {
+export function damagedEntry(path: string, why: string): ApiError {
   const [folder, mount] = path.split("/");
   const place = folder === "logical" ? `an entry below logical/${mount}/` : `the entry at ${path}`;
-  return new ApiError("damaged", `cannot open ${place}: ${why}`, options);
+  return new ApiError("damaged", `cannot open ${place}: ${why}`);
 }
 
 /** `driver`, whose reads fail with an error that tells the client what is damaged, and where. */
@@ -33,8 +33,7 @@ export function namingDamage(driver: Driver): Driver {
 }
 
 function tell(error: unknown): never {
-  const options = { cause: error };
-  if (error instanceof DamagedEntry) throw damagedEntry(error.key, error.message, options);
-  if (error instanceof StoreError) throw new ApiError("damaged", error.message, options);
+  if (error instanceof DamagedEntry) throw damagedEntry(error.key, error.message);
+  if (error instanceof StoreError) throw new ApiError("damaged", error.message);
   throw error;
 }

@@ -29,6 +29,7 @@ import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Operation, Reply, Route } from "../plugin.ts";
 import { admit, NOBODY } from "./admission.ts";
+import type { BodyBudget } from "./body-budget.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
 import { unknownFields, validate } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
@@ -55,6 +56,7 @@ export interface Server {
   readonly system: Router<Route>;
   readonly log: Log;
   readonly clock: Clock;
+  readonly bodies: BodyBudget;
   /** What exists only while unsealed; undefined while sealed. */
   readonly opened: () => Opened | undefined;
   readonly auditWhileSealed: Recorder;
@@ -145,7 +147,7 @@ async function answer(server: Server, request: Request, peer: Peer, trace: Trace
   checkHeaders(request.headers);
   if (operation === "update" && target.path.endsWith("/"))
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
-  const fields = await readFields(request, operation, query, route, LARGEST_BODY);
+  const fields = await readFields(request, operation, query, route, LARGEST_BODY, server.bodies);
   const { caller, refusal, unknownToken } = await admit(opened?.tokens, route, request.headers);
   trace.authenticated = caller !== NOBODY;
   const act = async (): Promise<Reply> => {
@@ -243,12 +245,19 @@ function missing({ path, match, mounted }: Target): ApiError {
 
 /** Vault tells of fields that it ignored, where there is an answer to tell it in. */
 function withWarnings(reply: Reply, route: Route, fields: JsonObject): Reply {
-  if (reply.kind === "empty" || reply.kind === "bare" || route.operation !== "update") return reply;
-  if (route.body === undefined || !("entries" in route.body)) return reply;
-  const ignored = unknownFields({ entries: route.body.entries as object }, fields);
+  if (reply.kind === "empty" || reply.kind === "bare") return reply;
+  const ignored = route.operation === "list" ? PAGING.filter((name) => name in fields) : ignoredFields(route, fields);
   if (ignored.length === 0) return reply;
   const warning = `Endpoint ignored these unrecognized parameters: [${ignored.join(" ")}]`;
   return { ...reply, warnings: [...(reply.warnings ?? []), warning] };
+}
+
+/** Names of parts of a list, which is whole here. */
+const PAGING = ["after", "limit"];
+
+function ignoredFields({ operation, body }: Route, fields: JsonObject): readonly string[] {
+  if (operation !== "update" || body === undefined || !("entries" in body)) return [];
+  return unknownFields({ entries: body.entries as object }, fields);
 }
 
 /** Path and query as they stand in the URL, still encoded. The URL parser would decode some of it. */
@@ -266,7 +275,7 @@ function splitUrl(url: string): { pathname: string; search: string } {
 /** A failure of the server is logged with its cause; what a client did wrong is told by the status of its line. */
 function logFailure(log: Log, error: unknown, trace: Trace): void {
   const status = error instanceof ApiError ? error.status : 500;
-  if (status >= 500 && !(error instanceof ApiError && error.code === "sealed")) {
+  if (status >= 500 && !(error instanceof ApiError && ["sealed", "overloaded"].includes(error.code))) {
     log.error({ request_id: trace.id, route: trace.route, err: error }, "request failed");
   }
 }

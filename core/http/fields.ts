@@ -7,7 +7,7 @@
  */
 import * as v from "valibot";
 
-import { InvalidDuration, parseDuration } from "../duration.ts";
+import { InvalidDuration, parseDuration, parseNanoseconds } from "../duration.ts";
 import { InvalidInput } from "./json-error.ts";
 import { byUtf8 } from "./json-sorted.ts";
 import { isObject, type JsonObject, kindOf, numberText } from "./json.ts";
@@ -84,14 +84,19 @@ export function string(): Field<string> {
   return field((value) => scalarText(value, "string"));
 }
 
-/** A duration in whole seconds, not negative: a number of seconds, or a text as {@link parseDuration} takes it. */
-export function durationSeconds(): Field<number> {
+/**
+ * A duration in whole seconds, not negative: a number of seconds, or a text as {@link parseDuration} takes it. What is
+ * less than a second, and not nothing, is 0, or 1 where `roundUp` says so: there 0 means something else.
+ */
+export function durationSeconds({ roundUp = false } = {}): Field<number> {
   return field((value) => {
     const text = typeof value === "boolean" ? undefined : scalarText(value, "");
     if (typeof text !== "string") return new Refusal("could not parse duration from input");
     try {
+      const nanoseconds = parseNanoseconds(text);
       const seconds = parseDuration(text);
-      return seconds < 0 ? new Refusal("cannot provide negative value") : seconds;
+      if (seconds < 0 || (roundUp && nanoseconds < 0n)) return new Refusal("cannot provide negative value");
+      return roundUp && seconds === 0 && nanoseconds > 0n ? 1 : seconds;
     } catch (error) {
       if (error instanceof InvalidDuration) return new Refusal(error.message);
       throw error;

@@ -34,6 +34,9 @@ export const goString: StructField<string> = {
   decode: (value) => (typeof value === "string" ? value : new Mismatch(value, "string")),
 };
 
+/** A string that may be left out, which is something else than an empty one. */
+export const goStringIfGiven: StructField<string | undefined> = { zero: undefined, decode: goString.decode };
+
 export const goBool: StructField<boolean> = {
   zero: false,
   decode: (value) => (typeof value === "boolean" ? value : new Mismatch(value, "bool")),

@@ -3,6 +3,7 @@
  * token is looked at, so each step is bounded.
  */
 import { ApiError, invalid } from "../errors.ts";
+import type { BodyBudget, BodyShare } from "./body-budget.ts";
 import type { Operation, Route } from "../plugin.ts";
 import { tooComplex } from "./json-error.ts";
 import { MAX_STRINGS } from "./json-scan.ts";
@@ -58,18 +59,20 @@ export async function readFields(
   query: Query,
   route: Route | undefined,
   defaultLimit: number,
+  budget: BodyBudget,
 ): Promise<JsonObject> {
   if (operation !== "update" && operation !== "patch") return query.data;
   if (operation === "patch") checkPatchType(request.headers.get("content-type"));
-  const bytes = await readBody(request, route?.maxBody ?? defaultLimit);
+  using share = budget.open();
+  const bytes = await readBody(request, route?.maxBody ?? defaultLimit, share);
   return isForm(request.headers, bytes) ? formFields(bytes) : parseObject(bytes);
 }
 
-/** The body, read no further than `limit` bytes. Throws ApiError `body-too-large`. */
-async function readBody(request: Request, limit: number): Promise<Uint8Array> {
+/** The body, read no further than `limit` bytes. Throws ApiError `body-too-large`, `overloaded`. */
+async function readBody(request: Request, limit: number, share: BodyShare): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
   try {
-    return await readWithin(request, request.body, limit);
+    return await readWithin(request, request.body, limit, share);
   } catch (error) {
     if (error instanceof ApiError) throw error;
     // The client went away, or sent less than it had announced.
@@ -77,10 +80,16 @@ async function readBody(request: Request, limit: number): Promise<Uint8Array> {
   }
 }
 
-async function readWithin(request: Request, stream: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array> {
+async function readWithin(
+  request: Request,
+  stream: ReadableStream<Uint8Array>,
+  limit: number,
+  share: BodyShare,
+): Promise<Uint8Array> {
   const declared = request.headers.get("content-length");
   if (declared !== null) {
     if (Number(declared) > limit) throw new ApiError("body-too-large");
+    share.cover(Number(declared));
     return new Uint8Array(await request.arrayBuffer());
   }
   const chunks: Uint8Array[] = [];
@@ -88,6 +97,7 @@ async function readWithin(request: Request, stream: ReadableStream<Uint8Array>, 
   for await (const chunk of stream) {
     length += chunk.length;
     if (length > limit) throw new ApiError("body-too-large");
+    share.cover(length);
     chunks.push(chunk);
   }
   const body = new Uint8Array(length);

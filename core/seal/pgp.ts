@@ -15,6 +15,9 @@ import { invalid } from "../errors.ts";
  */
 const MAX_KEY_TEXT = 64 * 1024;
 const MIN_RSA_BITS = 2048;
+/** What gpg makes at the most. Verifying a signature of a larger key, or with a larger exponent, can take minutes. */
+const MAX_RSA_BITS = 8192;
+const MAX_RSA_EXPONENT_BYTES = 4;
 /** Each of the key's own is verified, some in JavaScript: on brainpoolP512r1 that takes 13 ms. */
 const MAX_SIGNATURES = 32;
 
@@ -31,7 +34,8 @@ export interface Recipient {
  * Throws ApiError `invalid` that says what is wrong with the key.
  */
 export async function parseRecipient(text: string, now: number): Promise<Recipient> {
-  if (text.length > MAX_KEY_TEXT) throw invalid("the PGP key is too large: export it without others' signatures");
+  if (text.length > MAX_KEY_TEXT)
+    throw invalid("the PGP key is too large: export it by gpg --export-options export-minimal");
   const keys = await readKeys(text.trim());
   const [key] = keys;
   if (key === undefined) throw invalid("the PGP key could not be parsed");
@@ -40,7 +44,10 @@ export async function parseRecipient(text: string, now: number): Promise<Recipie
   }
   if (keys.length > 1) throw invalid("one PGP key is needed, not several");
   await checkKey(key, new Date(now));
-  return { fingerprint: key.getFingerprint().toLowerCase(), key: new Uint8Array(key.write()) };
+  const recipient = { fingerprint: key.getFingerprint().toLowerCase(), key: new Uint8Array(key.write()) };
+  // What looks right may still be no key: better found now than when the last custodian has given a share.
+  await encryptTo(recipient, "", now);
+  return recipient;
 }
 
 /** Encrypts `text` to the recipient: a binary PGP message. Throws ApiError `invalid` when the key has since expired. */
@@ -50,7 +57,11 @@ export async function encryptTo({ key: bytes }: Recipient, text: string, now: nu
   const encryptionKeys = await openpgp.readKey({ binaryKey: bytes });
   await checkKey(encryptionKeys, date);
   const message = await openpgp.createMessage({ binary: utf8(text), date });
-  return openpgp.encrypt({ message, encryptionKeys, format: "binary", date });
+  try {
+    return await openpgp.encrypt({ message, encryptionKeys, format: "binary", date });
+  } catch {
+    throw invalid("nothing can be encrypted to the PGP key: its numbers are not those of a key");
+  }
 }
 
 async function readKeys(text: string): Promise<Key[]> {
@@ -84,10 +95,12 @@ function armoredOf(text: string): string | undefined {
 
 async function checkKey(key: Key, now: Date): Promise<void> {
   // First, for what follows verifies the key's own signatures: with a DSA key of its maker's size that takes minutes.
+  for (const packet of [key, ...key.getSubkeys()]) refuseCostly(packet);
   refuseWeak(key);
-  const { enums } = await import("openpgp");
-  if (key.toPacketList().filterByTag(enums.packet.signature).length > MAX_SIGNATURES) {
-    throw invalid("the PGP key has too many signatures: export it without others' signatures");
+  if ((await countVerified(key)) > MAX_SIGNATURES) {
+    throw invalid(
+      "the PGP key has too many signatures of its own: gpg --export-options export-minimal leaves the last ones",
+    );
   }
   if (await key.isRevoked(undefined, undefined, now)) throw invalid("the PGP key is revoked");
   if (key.getCreationTime() > now) throw invalid("the PGP key is not valid yet: its clock or this server's is wrong");
@@ -103,6 +116,25 @@ async function checkKey(key: Key, now: Date): Promise<void> {
       "the PGP key cannot encrypt: it only signs, or its encryption subkey has expired, is revoked or of an unknown kind",
     );
   }
+}
+
+/** How many signatures are verified: all but others' certifications of who the key belongs to. */
+async function countVerified(key: Key): Promise<number> {
+  const { enums, SignaturePacket } = await import("openpgp");
+  const { certGeneric, certPersona, certCasual, certPositive } = enums.signature;
+  const certifications: readonly unknown[] = [certGeneric, certPersona, certCasual, certPositive];
+  const isOthers = (packet: InstanceType<typeof SignaturePacket>) =>
+    certifications.includes(packet.signatureType) && !packet.issuerKeyID.equals(key.getKeyID());
+  return key.toPacketList().filter((packet) => packet instanceof SignaturePacket && !isOthers(packet)).length;
+}
+
+/** RSA that takes long to compute with. Nothing may be verified before this. */
+function refuseCostly({ keyPacket }: { readonly keyPacket: { readonly publicParams: object | null } }): void {
+  const { n, e } = (keyPacket.publicParams ?? {}) as { readonly n?: Uint8Array; readonly e?: Uint8Array };
+  if (n === undefined || e === undefined) return;
+  if (n.length * 8 > MAX_RSA_BITS)
+    throw invalid(`the PGP key is too large: RSA takes ${MAX_RSA_BITS} bits at the most`);
+  if (e.length > MAX_RSA_EXPONENT_BYTES) throw invalid("the PGP key has an RSA exponent that no program makes");
 }
 
 function refuseWeak(packet: Pick<Key, "getAlgorithmInfo">): void {

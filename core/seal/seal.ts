@@ -114,13 +114,27 @@ export class Seal<Opened> {
     });
   }
 
-  /** Seals this node: writes in flight settle, the meter gives back its rest, the keys are overwritten. */
-  seal(): Promise<void> {
+  /**
+   * Seals what is open now: writes in flight settle, the meter gives back its rest, the keys are overwritten. Who asks
+   * while the node is sealed shows no token: an unseal that is under way then is none of theirs.
+   */
+  async seal(): Promise<void> {
+    if (this.#opened !== undefined) await this.#end(this.#opened.barrier);
+  }
+
+  /** Seals, also what an unseal under way is about to open. */
+  close(): Promise<void> {
+    return this.#end(undefined);
+  }
+
+  /** Seals if `barrier` is the one that is open; undefined: whichever is. */
+  #end(barrier: Barrier | undefined): Promise<void> {
     return this.#inTurn(async () => {
       const opened = this.#opened;
+      if (opened === undefined || (barrier !== undefined && opened.barrier !== barrier)) return;
       this.#opened = undefined;
       try {
-        await opened?.barrier.close();
+        await opened.barrier.close();
       } catch (error) {
         // Sealed all the same. What was not given back stays counted.
         this.#options.log.warn(
@@ -178,11 +192,13 @@ export class Seal<Opened> {
     const { driver, clock, log, minOperations } = this.#options;
     const blob = await driver.get(ROOT_KEYS_PATH);
     if (blob === undefined) throw new ApiError("damaged", `the wrapped root key at ${ROOT_KEYS_PATH} is missing`);
+    let barrier: Barrier | undefined;
     const onOtherHistory = () => {
       log.error({}, "the store holds another history than the one that was unsealed: sealing");
-      void this.seal();
+      if (barrier !== undefined) void this.#end(barrier);
     };
-    return Barrier.open(unwrap(kek, blob, log), { driver, clock, onOtherHistory, minOperations });
+    barrier = await Barrier.open(unwrap(kek, blob, log), { driver, clock, onOtherHistory, minOperations });
+    return barrier;
   }
 
   /**

@@ -66,6 +66,15 @@ table("kv version 1", "unsealed", [
   listed("list", "kv", ["a", "a/", "z"]),
   listed("list with a slash", "kv/", ["a", "a/", "z"]),
   listed("list of a folder", "kv/a", ["b/"]),
+  {
+    name: "list in parts is whole, and says so",
+    request: { method: "GET", path: "kv?list=true&after=a&limit=1" },
+    status: 200,
+    body: envelope(
+      { keys: ["a", "a/", "z"] },
+      { warnings: ["Endpoint ignored these unrecognized parameters: [after limit]"] },
+    ),
+  },
   { name: "list of a leaf", request: { method: "LIST", path: "kv/z" }, status: 404, errors: [] },
   { name: "read of a folder", request: { path: "kv/a/" }, status: 404, errors: [] },
   { name: "read of the mount", request: { path: "kv" }, status: 404, errors: [] },
