@@ -1,6 +1,6 @@
 /** Audit devices on files, and what every device shares: order, batches, what is slow, gone or stuck. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LineWriter } from "../cli/audit/line-writer.ts";
 import { openAuditDevice } from "../cli/audit/open.ts";
@@ -143,6 +143,31 @@ describe("a file", () => {
     expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
     const { message } = await rejection(openAuditDevice("file", { file_path }));
     expect(message).toContain("sanity check failed");
+  });
+
+  test("whose reader stops, as a pipe's, fails in time, and gets whole lines when it reads again", async () => {
+    const file_path = join(newFolder(), "pipe");
+    expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
+    const reader = openSync(file_path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const device = await openAuditDevice("file", { file_path });
+    const line = `${"x".repeat(200_000)}\n`;
+    expect((await rejection(device.write(line))).message).toContain("does not take");
+    expect((await rejection(device.write("at once\n"))).message).toContain("does not take");
+    let read = "";
+    const buffer = new Uint8Array(65_536);
+    while (!read.endsWith("later\n")) {
+      await device.write("later\n").catch(() => undefined);
+      try {
+        read += new TextDecoder().decode(buffer.subarray(0, readSync(reader, buffer)));
+      } catch {
+        // Empty at the moment.
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(read.startsWith(line)).toBe(true);
+    expect(read.slice(line.length)).toMatch(/^(?:later\n)+$/);
+    await device.close();
+    closeSync(reader);
   });
 
   test("may be none", async () => {
