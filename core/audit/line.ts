@@ -50,6 +50,8 @@ export type Outcome = { readonly reply: Reply } | { readonly error: unknown };
 export interface RequestPieces {
   readonly request: AuditedRequest;
   readonly text: string;
+  /** The members that name the mount, which the answer repeats once more. */
+  readonly mount: string;
 }
 
 const ANONYMOUS = '{"token_type":"default"}';
@@ -86,8 +88,9 @@ export class LineFormat {
     const auth = refusal !== undefined && holder !== undefined ? this.#auth(holder, false) : identity?.auth;
     const { unknownToken: sent } = request;
     const token = identity?.token ?? (sent === undefined ? "" : member("client_token", quoted(this.#secret(sent))));
-    const text = `"auth":${auth ?? ANONYMOUS},"request":${this.#request(request, token)}`;
-    return { request, text };
+    const mount = mountMembers(request.mount);
+    const text = `"auth":${auth ?? ANONYMOUS},"request":${this.#request(request, mount, token)}`;
+    return { request, text, mount };
   }
 
   requestLine(at: string, { request: { refusal, holder }, text }: RequestPieces): string {
@@ -95,25 +98,20 @@ export class LineFormat {
     return `${this.#options.prefix}{"time":"${at}","type":"request",${text}${errorMember(error)}}\n`;
   }
 
-  responseLine(at: string, { request, text }: RequestPieces, outcome: Outcome): string {
+  responseLine(at: string, { request, text, mount }: RequestPieces, outcome: Outcome): string {
     const error = "error" in outcome ? auditError(outcome.error) : undefined;
-    const response = this.#response(request, outcome);
+    const content = "error" in outcome ? this.#failure(request, outcome.error) : this.#reply(request, outcome.reply);
+    const response = `{${(mount + content).slice(1)}}`;
     return `${this.#options.prefix}{"time":"${at}","type":"response",${text},"response":${response}${errorMember(error)}}\n`;
   }
 
-  #request(request: AuditedRequest, token: string): string {
-    const { id, operation, mount, path, data, peer } = request;
+  #request(request: AuditedRequest, mount: string, token: string): string {
+    const { id, operation, path, data, peer } = request;
     const body = this.#body(data, request.hasShares);
     const port = peer.port === undefined ? "" : `,"remote_port":${peer.port}`;
     const address = peer.address === undefined ? "" : `,"remote_address":${JSON.stringify(peer.address)}${port}`;
-    const members = `"id":"${id}","operation":"${operation}"${mountMembers(mount)}${token}`;
+    const members = `"id":"${id}","operation":"${operation}"${mount}${token}`;
     return `{${members},"namespace":{"id":"root"},"path":${JSON.stringify(path)}${member("data", body)}${address}}`;
-  }
-
-  #response(request: AuditedRequest, outcome: Outcome): string {
-    const mount = mountMembers(request.mount);
-    const content = "error" in outcome ? this.#failure(request, outcome.error) : this.#reply(request, outcome.reply);
-    return `{${`${mount}${content}`.slice(1)}}`;
   }
 
   #failure({ holder, hasShares }: AuditedRequest, error: unknown): string {

@@ -45,9 +45,13 @@ export class AuditTrail implements AuditNeeds {
     return trail;
   }
 
-  /** What records a request that begins now. Where other nodes may make devices too, the table is asked. */
+  /**
+   * What records a request that begins now. Where other nodes may make devices too, the table is asked; a node whose
+   * configuration does not allow it is not expected to have such neighbours, and looks when it is unsealed.
+   */
   current(): Recorder | Promise<Recorder> {
-    return this.#barrier.exclusive ? this.#recorder : this.#inTurn(() => this.#refresh());
+    const isAlone = this.#barrier.exclusive || !this.#devices.settings.allowApi;
+    return isAlone ? this.#recorder : this.#inTurn(() => this.#refresh());
   }
 
   async list(): Promise<readonly AuditDeviceInfo[]> {
