@@ -88,6 +88,22 @@ describe("coffer.toml", () => {
       "coffer.toml: listener.unsafe_without_tls must be true or false, without quotes",
     ],
     ["a text for a table", 'listener = "hunter2"', "coffer.toml: listener must be a table"],
+    [
+      "an audit device of an unknown type",
+      '[[audit]]\ntype = "hunter2"\noptions = {}',
+      'coffer.toml: audit.0.type must be "file" or "socket"',
+    ],
+    [
+      "an audit device with a number",
+      '[[audit]]\ntype = "file"\noptions = { mode = 600 }',
+      "coffer.toml: audit.0.options.mode must be a string or a boolean",
+    ],
+    [
+      "an audit device at no path",
+      '[[audit]]\ntype = "file"\npath = "/hunter2"\noptions = {}',
+      "coffer.toml: audit.0.path must be letters, digits, dots, dashes and underscores between slashes",
+    ],
+    ["audit as one table", '[audit]\ntype = "file"', "coffer.toml: audit must be tables: [[audit]]"],
     ["a text without quotes", '\n\nstorage = hunter2\nlog_level = "info"', "coffer.toml: line 3: not valid TOML"],
     ["a key that comes twice", 'storage = "hunter2"\nstorage = "hunter2"', "coffer.toml: line 2: not valid TOML"],
   ])("with %s is refused, by its key or line and not by its value", (_, text, message) => {
