@@ -6,8 +6,10 @@
  *     unauthenticated = ["generate-share"]
  *
  *     [listener]
- *     address = "127.0.0.1:8200"
- *     unsafe_without_tls = false
+ *     address = "10.0.0.5:8200"                            # or "unix:///run/coffer/coffer.sock"
+ *     tls_cert_file = "/etc/coffer/server.pem"
+ *     tls_key_file = "/etc/coffer/server.key"
+ *     x_forwarded_for_authorized_addrs = ["10.0.0.0/8"]
  *
  *     [[audit]]
  *     type = "file"
@@ -21,7 +23,9 @@ import { parse, TomlError } from "smol-toml";
 import * as v from "valibot";
 import { type AuditConfig, AuditTable } from "./audit/declared.ts";
 import { CliError, fileProblem } from "./errors.ts";
+import { TrustedProxies } from "./http/forwarded.ts";
 import { LOG_LEVELS, type LogLevel } from "./log-level.ts";
+import type { TlsFiles } from "./tls-files.ts";
 
 export interface Config {
   /** URL of the store; undefined: the command line has to name one. */
@@ -29,12 +33,29 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Endpoint families that ask for no token. */
   readonly unauthenticated: readonly "generate-share"[];
-  /** `address` as {@link parseListenAddress} of listen-address.ts takes it. */
-  readonly listener: { readonly address: string; readonly unsafeWithoutTls: boolean };
+  readonly listener: ListenerConfig;
   readonly audit: AuditConfig;
 }
 
+interface ListenerConfig {
+  /** As {@link parseListenAddress} of listen-address.ts takes it. */
+  readonly address: string;
+  readonly unsafeWithoutTls: boolean;
+  /** Permissions of a Unix socket. */
+  readonly socketMode: number;
+  /** undefined: no TLS. */
+  readonly tls: TlsFiles | undefined;
+  /** Addresses and ranges of proxies whose `X-Forwarded-For` counts. */
+  readonly trustedProxies: readonly string[];
+  readonly maxConnections: number;
+}
+
 const Text = v.pipe(v.string("must be a string in quotes"), v.nonEmpty("must not be empty"));
+
+const Flag = v.boolean("must be true or false, without quotes");
+
+/** Each may hold some 200 KiB, and a file descriptor, of which many systems give 1024. */
+const DEFAULT_CONNECTIONS = 1000;
 
 const ConfigFile = v.strictObject({
   storage: v.optional(Text),
@@ -47,21 +68,35 @@ const ConfigFile = v.strictObject({
     v.strictObject(
       {
         address: v.optional(Text, "127.0.0.1:8200"),
-        unsafe_without_tls: v.optional(v.boolean("must be true or false, without quotes"), false),
+        unsafe_without_tls: v.optional(Flag, false),
+        socket_mode: v.optional(
+          v.pipe(v.string("must be a string in quotes"), v.regex(/^0?[0-7]{3}$/, 'must be like "0660"')),
+          "0600",
+        ),
+        tls_cert_file: v.optional(Text),
+        tls_key_file: v.optional(Text),
+        tls_client_ca_file: v.optional(Text),
+        tls_require_and_verify_client_cert: v.optional(Flag, false),
+        x_forwarded_for_authorized_addrs: v.optional(v.array(Text, "must be a list"), []),
+        max_connections: v.optional(
+          v.pipe(v.number("must be a number"), v.integer("must be whole"), v.minValue(1, "must be at least 1")),
+          DEFAULT_CONNECTIONS,
+        ),
       },
       "must be a table",
     ),
     {},
   ),
   audit: v.optional(v.array(AuditTable, "must be tables: [[audit]]"), []),
-  unsafe_allow_api_audit_creation: v.optional(v.boolean("must be true or false, without quotes"), false),
-  allow_audit_log_prefixing: v.optional(v.boolean("must be true or false, without quotes"), false),
+  unsafe_allow_api_audit_creation: v.optional(Flag, false),
+  allow_audit_log_prefixing: v.optional(Flag, false),
 });
 
 const KNOWN = [
-  "known keys: storage, log_level, unauthenticated, unsafe_allow_api_audit_creation, allow_audit_log_prefixing,",
-  "address, unsafe_without_tls under [listener], and type, path, description, options under [[audit]]",
-].join(" ");
+  "known keys: storage, log_level, unauthenticated, unsafe_allow_api_audit_creation, allow_audit_log_prefixing",
+  "under [listener]: address, unsafe_without_tls, socket_mode, tls_cert_file, tls_key_file, tls_client_ca_file, tls_require_and_verify_client_cert, x_forwarded_for_authorized_addrs, max_connections",
+  "under [[audit]]: type, path, description, options",
+] as const;
 
 /** Reads and checks the file at `path`. Throws CliError, which names file, key and line and never quotes a value. */
 export function loadConfig(path: string): Config {
@@ -86,13 +121,50 @@ export function parseConfig(text: string, name: string): Config {
     storage,
     logLevel: log_level,
     unauthenticated,
-    listener: { address: listener.address, unsafeWithoutTls: listener.unsafe_without_tls },
+    listener: {
+      address: listener.address,
+      unsafeWithoutTls: listener.unsafe_without_tls,
+      socketMode: Number.parseInt(listener.socket_mode, 8),
+      tls: tlsOf(listener, name),
+      trustedProxies: proxiesOf(listener.x_forwarded_for_authorized_addrs, name),
+      maxConnections: listener.max_connections,
+    },
     audit: {
       devices: checked.output.audit,
       allowApi: checked.output.unsafe_allow_api_audit_creation,
       allowPrefix: checked.output.allow_audit_log_prefixing,
     },
   };
+}
+
+type ListenerTable = v.InferOutput<typeof ConfigFile>["listener"];
+
+/** What is there of the certificate must be whole: half of it would otherwise mean none. */
+function tlsOf(listener: ListenerTable, name: string): TlsFiles | undefined {
+  const {
+    tls_cert_file: cert,
+    tls_key_file: key,
+    tls_client_ca_file: clientCa,
+    tls_require_and_verify_client_cert: requireClientCert,
+  } = listener;
+  const lacks = (what: string) => new CliError(`${name}: listener.${what} is missing`, KNOWN);
+  if (requireClientCert && clientCa === undefined) throw lacks("tls_client_ca_file");
+  if (cert === undefined && key === undefined && clientCa === undefined) return undefined;
+  if (cert === undefined) throw lacks("tls_cert_file");
+  if (key === undefined) throw lacks("tls_key_file");
+  return { cert, key, clientCa, requireClientCert };
+}
+
+function proxiesOf(ranges: readonly string[], name: string): readonly string[] {
+  try {
+    void new TrustedProxies(ranges);
+    return ranges;
+  } catch {
+    throw new CliError(
+      `${name}: listener.x_forwarded_for_authorized_addrs holds what is no address`,
+      'give addresses and ranges, for example ["10.0.0.0/8", "fd00::1"]',
+    );
+  }
 }
 
 function parseToml(text: string, name: string): unknown {

@@ -9,11 +9,15 @@ export interface HangUps extends Disposable {
 /** From here on SIGHUP does not end the process. */
 export function openHangUps(log: Log): HangUps {
   const acts: (() => Promise<void>)[] = [];
-  const onHangUp = () => {
-    log.info({ signal: "SIGHUP" }, "reopening files");
-    for (const act of acts) {
-      act().catch((error: unknown) => log.error({ err: error }, "what was to be done on SIGHUP failed"));
+  const reload = async (act: () => Promise<void>) => {
+    try {
+      await act();
+    } catch (error) {
+      log.error({ err: error }, "could not reload: it goes on as it was");
     }
+  };
+  const onHangUp = () => {
+    void Promise.all(acts.map(reload)).then(() => log.info({ signal: "SIGHUP" }, "reloaded"));
   };
   process.on("SIGHUP", onHangUp);
   return {

@@ -3,16 +3,20 @@
 import { isIP, isIPv4 } from "node:net";
 import { CliError } from "./errors.ts";
 
-/** `host` without brackets; `port` 0 lets the system choose one. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
+/** `host` without brackets; `port` 0 lets the system choose one. `path`: of a Unix socket. */
+export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
-const FORM = "give an address as HOST:PORT, for example 127.0.0.1:8200, [::1]:8200, or :8200 for every interface";
+const FORM = [
+  "give an address as HOST:PORT, for example 127.0.0.1:8200, [::1]:8200, or :8200 for every interface",
+  "or a Unix socket, for example unix:///run/coffer/coffer.sock",
+] as const;
 
-/** Parses `127.0.0.1:8200`, `[::1]:8200`, `name:8200` or `:8200` (all IPv4 interfaces). Throws CliError. */
+/**
+ * Parses `127.0.0.1:8200`, `[::1]:8200`, `name:8200`, `:8200` (all IPv4 interfaces) or `unix:///path`. Throws CliError.
+ */
 export function parseListenAddress(text: string): ListenAddress {
+  const [, path] = /^unix:(?:\/\/(?=\/))?(\/(?!\/)[^\0]+)$/.exec(text) ?? [];
+  if (path !== undefined) return { path };
   const [, bracketed, plain = "", digits = ""] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   const validHost =
@@ -31,13 +35,14 @@ export function isLoopback(host: string): boolean {
   return isIP(host) === 6 && new URL(`http://[${host}]`).hostname === "[::1]";
 }
 
-/** Refuses a listener without TLS that others could reach, unless `allowed`. Throws CliError. */
+/** Refuses an address without TLS that others could reach, unless `allowed`. Throws CliError. */
 export function refuseClearText(address: ListenAddress, allowed: boolean): void {
-  if (allowed || isLoopback(address.host)) return;
+  if (allowed || "path" in address || isLoopback(address.host)) return;
   throw new CliError(
     `refusing to listen on ${address.host} without TLS: tokens and secrets would cross the network in the clear`,
     [
-      "listen on 127.0.0.1 and put a proxy that does TLS in front",
+      "give it a certificate: tls_cert_file and tls_key_file under [listener]",
+      "or listen on 127.0.0.1 and put a proxy that does TLS in front",
       "or, where the network itself is encrypted, say --unsafe-listen-without-tls (unsafe_without_tls = true under [listener])",
     ],
   );

@@ -1,6 +1,6 @@
 /** The server's life: open the storage, put the engine on it, listen, and close it all in the reverse order. */
 
-import { type Coffer, openCoffer } from "../core/coffer.ts";
+import { openCoffer } from "../core/coffer.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { plugins } from "../plugins/index.ts";
 import { openStorage } from "../storage/index.ts";
@@ -10,8 +10,9 @@ import { loadConfig, parseConfig } from "./config.ts";
 import { devBanner, startDev } from "./dev.ts";
 import { CliError } from "./errors.ts";
 import { openHangUps } from "./hang-ups.ts";
-import { type Listener, listen } from "./listen.ts";
-import { type ListenAddress, parseListenAddress, refuseClearText } from "./listen-address.ts";
+import type { App } from "./http/connection.ts";
+import { type Listener, listen, type ListenOptions } from "./listen.ts";
+import { parseListenAddress, refuseClearText } from "./listen-address.ts";
 import { type OpenLog, openLog } from "./log.ts";
 
 /** What a server that must not answer any more answers. */
@@ -26,7 +27,8 @@ export async function runServer(options: ServerOptions): Promise<number> {
   const config = options.config === undefined ? parseConfig("", "") : loadConfig(options.config);
   const storageUrl = storageOf(options, config.storage);
   const address = parseListenAddress(options.listen ?? config.listener.address);
-  refuseClearText(address, options.unsafeListenWithoutTls ?? config.listener.unsafeWithoutTls);
+  const { tls } = config.listener;
+  refuseClearText(address, tls !== undefined || (options.unsafeListenWithoutTls ?? config.listener.unsafeWithoutTls));
   const log = openLog({ level: options.logLevel ?? config.logLevel });
   const fate = endOnFailure(log);
   // From here on: a signal that comes while the server starts must not leave what it has opened.
@@ -52,7 +54,9 @@ export async function runServer(options: ServerOptions): Promise<number> {
     hangUps.add(() => coffer.reopenAudit());
     const dev =
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
-    const listener = tryListen(address, (request) => (fate.dead ? NEVER : coffer.fetch(request)));
+    const app: App = (request, peer) => (fate.dead ? NEVER : coffer.fetch(request, peer));
+    const listener = await tryListen(app, { ...config.listener, address });
+    hangUps.add(async () => listener.reload());
     log.info({ address: listener.url, storage: storage.type, version: packageJson.version }, "listening");
     process.stdout.write(dev === undefined ? `Coffer listens on ${listener.url}\n` : devBanner(listener.url, dev));
 
@@ -83,13 +87,15 @@ function devRootToken({ devRootTokenId }: ServerOptions): string | undefined {
   return devRootTokenId || process.env["VAULT_DEV_ROOT_TOKEN_ID"] || undefined;
 }
 
-function tryListen(address: ListenAddress, app: (request: Request) => ReturnType<Coffer["fetch"]>): Listener {
+async function tryListen(app: App, options: ListenOptions): Promise<Listener> {
   try {
-    return listen(address, app);
+    return await listen(app, options);
   } catch (error) {
+    if (error instanceof CliError) throw error;
+    const { address } = options;
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
     throw new CliError(
-      `cannot listen on ${address.host}:${address.port}: ${code}`,
+      `cannot listen on ${"path" in address ? address.path : `${address.host}:${address.port}`}: ${code}`,
       "is another server running there? choose another address with --listen",
       { cause: error },
     );

@@ -52,7 +52,10 @@ test("a value is found in the lines by sys/audit-hash", async () => {
   const { body } = await server.call("POST", "sys/audit-hash/file", { token, body: { input: "hello" } });
   expect(body["hash"]).toMatch(/^hmac-sha256:[0-9a-f]{64}$/);
   const [asked, answered] = readFileSync(auditLog, "utf8").trim().split("\n").slice(-2);
-  expect(JSON.parse(asked ?? "")).toMatchObject({ type: "request", request: { data: { input: body["hash"] } } });
+  expect(JSON.parse(asked ?? "")).toMatchObject({
+    type: "request",
+    request: { data: { input: body["hash"] }, remote_address: "127.0.0.1", remote_port: expect.any(Number) as unknown },
+  });
   const again = await server.call("POST", "sys/audit-hash/file", { token, body: { input: body["hash"] } });
   expect(JSON.parse(answered ?? "")).toMatchObject({ response: { data: { hash: again.body["hash"] } } });
 });

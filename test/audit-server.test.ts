@@ -155,7 +155,7 @@ test("lines go to standard output where that is named", async () => {
 test("SIGHUP without anything to reopen changes nothing", async () => {
   await using server = await startServer({ args: ["--storage", "memory:"] });
   server.signal("SIGHUP");
-  await said(server, "reopening files");
+  await said(server, "reloaded");
   expect((await server.call("GET", "sys/seal-status")).status).toBe(200);
 });
 

@@ -28,6 +28,13 @@ describe("coffer.toml", () => {
         "[listener]",
         'address = "[::1]:8300"',
         "unsafe_without_tls = true",
+        'socket_mode = "0660"',
+        'tls_cert_file = "server.pem"',
+        'tls_key_file = "server.key"',
+        'tls_client_ca_file = "clients.pem"',
+        "tls_require_and_verify_client_cert = true",
+        'x_forwarded_for_authorized_addrs = ["10.0.0.0/8", "fd00::1"]',
+        "max_connections = 20",
         "[[audit]]",
         'type = "file"',
         'path = "main"',
@@ -42,7 +49,14 @@ describe("coffer.toml", () => {
       storage: "file:/var/lib/coffer",
       logLevel: "debug",
       unauthenticated: ["generate-share"],
-      listener: { address: "[::1]:8300", unsafeWithoutTls: true },
+      listener: {
+        address: "[::1]:8300",
+        unsafeWithoutTls: true,
+        socketMode: 0o660,
+        tls: { cert: "server.pem", key: "server.key", clientCa: "clients.pem", requireClientCert: true },
+        trustedProxies: ["10.0.0.0/8", "fd00::1"],
+        maxConnections: 20,
+      },
       audit: {
         devices: [
           {
@@ -64,7 +78,14 @@ describe("coffer.toml", () => {
       storage: undefined,
       logLevel: "info",
       unauthenticated: [],
-      listener: { address: "127.0.0.1:8200", unsafeWithoutTls: false },
+      listener: {
+        address: "127.0.0.1:8200",
+        unsafeWithoutTls: false,
+        socketMode: 0o600,
+        tls: undefined,
+        trustedProxies: [],
+        maxConnections: 1000,
+      },
       audit: { devices: [], allowApi: false, allowPrefix: false },
     } as const;
     expect(parseConfig("", "coffer.toml")).toEqual(defaults);
@@ -76,6 +97,32 @@ describe("coffer.toml", () => {
     ["an unknown key of a table", '[listener]\nadress = "hunter2"', "coffer.toml: listener.adress is not a known key"],
     ["an unknown table", '[hunter]\nx = "hunter2"', "coffer.toml: hunter is not a known key"],
     ["a number for a text", "storage = 8200", "coffer.toml: storage must be a string in quotes"],
+    [
+      "a certificate without its key",
+      '[listener]\ntls_cert_file = "hunter2"',
+      "coffer.toml: listener.tls_key_file is missing",
+    ],
+    [
+      "a key without its certificate",
+      '[listener]\ntls_key_file = "hunter2"',
+      "coffer.toml: listener.tls_cert_file is missing",
+    ],
+    [
+      "client certificates that nobody vouches for",
+      "[listener]\ntls_require_and_verify_client_cert = true",
+      "coffer.toml: listener.tls_client_ca_file is missing",
+    ],
+    [
+      "a mode that is none",
+      '[listener]\nsocket_mode = "0888"',
+      'coffer.toml: listener.socket_mode must be like "0660"',
+    ],
+    [
+      "a proxy that is no address",
+      '[listener]\nx_forwarded_for_authorized_addrs = ["10.0.0.0/33"]',
+      "coffer.toml: listener.x_forwarded_for_authorized_addrs holds what is no address",
+    ],
+    ["no connections", "[listener]\nmax_connections = 0", "coffer.toml: listener.max_connections must be at least 1"],
     ["an empty text", 'storage = ""', "coffer.toml: storage must not be empty"],
     [
       "a level that does not exist",
@@ -132,6 +179,14 @@ describe("a listen address", () => {
   ])("%s", (text, host, port) => expect(parseListenAddress(text)).toEqual({ host, port }));
 
   test.each([
+    ["unix:/run/a.sock", "/run/a.sock"],
+    ["unix:///run/a b.sock", "/run/a b.sock"],
+  ])("%s", (text, path) => expect(parseListenAddress(text)).toEqual({ path }));
+
+  test.each([
+    "unix:",
+    "unix:relative.sock",
+    "unix://host/a.sock",
     "",
     "8200",
     "127.0.0.1",

@@ -47,7 +47,7 @@ export interface Server extends AsyncDisposable {
 const runFolder = join(realpathSync(tmpdir()), `coffer-tests-${process.pid}`);
 for (const name of readdirSync(tmpdir())) {
   const pid = /^coffer-tests-(\d+)$/.exec(name)?.[1];
-  if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(tmpdir(), name), { recursive: true });
+  if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
 }
 mkdirSync(runFolder, { recursive: true });
 

@@ -138,7 +138,9 @@ describe("a start is refused", () => {
     async (address) => {
       const { code, stdout, stderr } = await coffer(["server", "--dev", "--listen", address], executable);
       expect([code, stdout]).toEqual([1, ""]);
-      expect(stderr).toMatch(/refusing to listen on .* without TLS.*\n.*hint: listen on 127\.0\.0\.1/);
+      expect(stderr).toMatch(
+        /refusing to listen on .* without TLS.*\n.*hint: give it a certificate.*\n.*hint: or listen on 127\.0\.0\.1/,
+      );
     },
   );
 

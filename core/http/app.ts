@@ -124,11 +124,11 @@ async function serve(server: Server, request: Request, peer: Peer): Promise<Resp
   };
   server.log.info(line, "request");
   if (trace.path !== undefined) server.log.debug({ request_id: trace.id, path: trace.path }, "request path");
-  return request.method === "HEAD" ? withoutBody(response) : response;
+  return trace.method === "HEAD" ? withoutBody(response) : response;
 }
 
 async function answer(server: Server, request: Request, peer: Peer, trace: Trace): Promise<Response> {
-  const { pathname, search } = splitUrl(request.url);
+  const { pathname, search } = splitTarget(peer.target ?? targetOf(request.url));
   const parsed = parsePath(pathname);
   if ("refuse" in parsed) {
     const { status, errors } = parsed.refuse;
@@ -260,16 +260,19 @@ function ignoredFields({ operation, body }: Route, fields: JsonObject): readonly
   return unknownFields({ entries: body.entries as object }, fields);
 }
 
-/** Path and query as they stand in the URL, still encoded. The URL parser would decode some of it. */
-function splitUrl(url: string): { pathname: string; search: string } {
-  // Where the Host header is none, the runtime gives the target alone.
+/** Path and query of a URL. Where the Host header is none, some runtimes give the target alone. */
+function targetOf(url: string): string {
   const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
-  const target = start === -1 ? "/" : url.slice(start);
-  const hash = target.indexOf("#");
-  const end = hash === -1 ? target.length : hash;
+  const end = url.indexOf("#");
+  return start === -1 ? "/" : url.slice(start, end === -1 ? undefined : end);
+}
+
+/** Path and query, still encoded. The URL parser would decode some of it. */
+function splitTarget(target: string): { pathname: string; search: string } {
   const mark = target.indexOf("?");
-  if (mark === -1 || mark > end) return { pathname: target.slice(0, end), search: "" };
-  return { pathname: target.slice(0, mark), search: target.slice(mark, end) };
+  return mark === -1
+    ? { pathname: target, search: "" }
+    : { pathname: target.slice(0, mark), search: target.slice(mark) };
 }
 
 /** A failure of the server is logged with its cause; what a client did wrong is told by the status of its line. */

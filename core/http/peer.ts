@@ -5,4 +5,6 @@ export interface Peer {
   readonly port?: number | undefined;
   /** The verb as it was sent, where the runtime's `Request` cannot hold it: Bun makes a GET of `LIST`. */
   readonly method?: string | undefined;
+  /** Path and query as they were sent: a runtime's `Request` has them without dot segments, and with other slashes. */
+  readonly target?: string | undefined;
 }

@@ -1,0 +1,81 @@
+import { Chunks } from "./chunked.ts";
+import type { Head } from "./head.ts";
+import type { Input } from "./input.ts";
+
+/** The body of one request, on its way in. */
+export class Body {
+  readonly #input: Input;
+  /** Called before bytes are waited for: once. */
+  readonly #ask: () => void;
+  readonly #chunks: Chunks | undefined;
+  /** Bytes that are still to come of a body whose length is known. */
+  #left: number;
+  #isAsked = false;
+  #isBroken = false;
+
+  constructor(input: Input, { body }: Pick<Head, "body">, ask: () => void) {
+    this.#input = input;
+    this.#ask = ask;
+    this.#chunks = body === "chunked" ? new Chunks() : undefined;
+    this.#left = body === "chunked" ? 0 : body;
+  }
+
+  /** Whether all of it was read. */
+  get isDone(): boolean {
+    return this.#chunks?.isDone ?? this.#left === 0;
+  }
+
+  /** Bytes that are still to be read; infinitely many where that is not known, or where what came is no body. */
+  get left(): number {
+    if (this.isDone) return 0;
+    return this.#isBroken || this.#chunks !== undefined ? Infinity : this.#left;
+  }
+
+  /** The whole body, if its length is known and all of it is here. */
+  takeWhole(): Buffer | undefined {
+    if (this.#chunks !== undefined || this.#input.bytes.length < this.#left) return undefined;
+    const whole = this.#input.take(this.#left);
+    this.#left = 0;
+    return whole;
+  }
+
+  /** Some more of it; undefined at its end. Throws BadRequest, and an Error when the client goes away before the end. */
+  async read(): Promise<Buffer | undefined> {
+    while (!this.isDone) {
+      const { data, used } = this.#step();
+      if (used > 0) this.#input.take(used);
+      else await this.#wait();
+      if (data !== undefined) return data;
+    }
+    return undefined;
+  }
+
+  /** Reads and drops what is left of it. Throws as {@link read}. */
+  async drain(): Promise<void> {
+    while ((await this.read()) !== undefined);
+  }
+
+  #step(): { data: Buffer | undefined; used: number } {
+    try {
+      return this.#next();
+    } catch (error) {
+      this.#isBroken = true;
+      throw error;
+    }
+  }
+
+  #next(): { data: Buffer | undefined; used: number } {
+    const { bytes } = this.#input;
+    if (this.#chunks !== undefined) return this.#chunks.take(bytes);
+    const used = Math.min(this.#left, bytes.length);
+    this.#left -= used;
+    return { data: used === 0 ? undefined : bytes.subarray(0, used), used };
+  }
+
+  async #wait(): Promise<void> {
+    if (this.#input.ended) throw new Error("the client went away");
+    if (!this.#isAsked) this.#ask();
+    this.#isAsked = true;
+    await this.#input.more();
+  }
+}

@@ -1,0 +1,46 @@
+import { BlockList, isIP } from "node:net";
+
+/** Proxies whose word on who their client is counts: single addresses and ranges (`10.0.0.0/8`, `fd00::/8`). */
+export class TrustedProxies {
+  readonly #list = new BlockList();
+
+  /** Throws an Error for what is no address and no range. */
+  constructor(ranges: readonly string[]) {
+    for (const range of ranges) {
+      const [address = "", bits, ...more] = range.split("/");
+      const family = isIP(address);
+      const prefix = bits === undefined ? (family === 4 ? 32 : 128) : Number(bits);
+      if (family === 0 || more.length > 0 || !isPrefix(bits, prefix, family))
+        throw new Error("no address and no range");
+      this.#list.addSubnet(address, prefix, family === 4 ? "ipv4" : "ipv6");
+    }
+  }
+
+  /**
+   * Who sent a request that came from `peer`, a socket's address: of what `X-Forwarded-For` says the last address that
+   * is no trusted proxy's, if `peer` is one. What a client wrote before that is its own word and is not believed.
+   */
+  clientOf(peer: string, headers: Headers): string {
+    let client = peer;
+    const hops = headers.get("x-forwarded-for")?.split(",") ?? [];
+    while (this.#trusts(client)) {
+      const hop = plainAddress(hops.pop()?.trim() ?? "");
+      if (isIP(hop) === 0) return client;
+      client = hop;
+    }
+    return client;
+  }
+
+  #trusts(address: string): boolean {
+    return this.#list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+  }
+}
+
+/** An IPv4 address that a socket for both families shows as `::ffff:10.0.0.1`, as itself. */
+export function plainAddress(address: string): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+}
+
+function isPrefix(text: string | undefined, bits: number, family: number): boolean {
+  return text === undefined || (/^\d{1,3}$/.test(text) && bits <= (family === 4 ? 32 : 128));
+}

@@ -1,0 +1,191 @@
+/**
+ * The head of a request (RFC 9112), read strictly: what two parsers could understand differently is refused, because a
+ * proxy in front may be the other one. No bare LF, no folded header, no white space before a colon, one length at most,
+ * `chunked` as the only coding.
+ */
+
+/** Bytes of a head, from the request line to the empty line. */
+export const MAX_HEAD = 64 * 1024;
+const MAX_HEADERS = 100;
+/** The digits of 2^53 - 1. */
+const MAX_LENGTH_DIGITS = 16;
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/**
+ * Visible characters, also beyond ASCII, which curl sends as they are typed; no `#`, behind which some parsers look no
+ * further.
+ */
+const TARGET = /^[!"$-~\u{a0}-\u{10ffff}]+$/u;
+const ABSOLUTE = /^https?:\/\/[^/?]+/i;
+/** Visible characters, blanks, and bytes beyond ASCII. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const HOST = /^(?:[0-9A-Za-z._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+export interface Head {
+  readonly method: string;
+  /** Path and query as they were sent; of an absolute target without scheme and authority. `*` of OPTIONS. */
+  readonly target: string;
+  readonly headers: Headers;
+  /** Bytes, or that they come in chunks. */
+  readonly body: number | "chunked";
+  /** Whether the client will send another request on this connection. */
+  readonly keepAlive: boolean;
+  /** HTTP/1.0: knows no chunks, and keeps the connection only if it is told so. */
+  readonly isOld: boolean;
+  /** `Expect: 100-continue`: the body comes when it is asked for. */
+  readonly expectsContinue: boolean;
+}
+
+/** A request that is not read any further: its connection is closed after the answer. The message has nothing of it. */
+export class BadRequest extends Error {
+  override readonly name = "BadRequest";
+  readonly status: number;
+
+  constructor(message: string, status = 400) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * Where the head that begins at 0 ends: the index behind its empty line; undefined when that has not come yet. `from`:
+ * where to go on looking, the length at the last look. Throws BadRequest for a line that does not end in CRLF and for a
+ * head of more than {@link MAX_HEAD} bytes.
+ */
+export function findHeadEnd(bytes: Buffer, from: number): number | undefined {
+  for (let at = bytes.indexOf(LF, from); at !== -1 && at < MAX_HEAD; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at - 1] !== CR) throw new BadRequest("a line ends in a bare LF");
+    if (bytes[at - 2] === LF) return at + 1;
+  }
+  if (bytes.length >= MAX_HEAD) throw new BadRequest("the request head is too long");
+  return undefined;
+}
+
+/** Reads a whole head, its empty line included. Throws BadRequest. */
+export function parseHead(bytes: Buffer): Head {
+  const [requestLine = "", ...lines] = bytes.toString("latin1", 0, bytes.length - 4).split("\r\n");
+  const { method, target, isOld } = parseRequestLine(requestLine);
+  if (lines.length > MAX_HEADERS) throw new BadRequest("too many headers");
+  const headers = new Headers();
+  const once = new Map<string, string>();
+  for (const line of lines) {
+    const { name, value } = parseHeader(line);
+    if (SINGLE.has(name)) {
+      if (once.has(name)) throw new BadRequest(`more than one ${name} header`);
+      once.set(name, value);
+    }
+    headers.append(name, value);
+  }
+  checkHost(once.get("host"), isOld);
+  return {
+    method,
+    target,
+    headers,
+    body: bodyOf(once.get("content-length"), once.get("transfer-encoding"), isOld),
+    keepAlive: keepsAlive(headers.get("connection"), isOld),
+    isOld,
+    expectsContinue: !isOld && expects(headers.get("expect")),
+  };
+}
+
+/** Headers that two of would be understood differently. */
+const SINGLE: ReadonlySet<string> = new Set([
+  "host",
+  "content-length",
+  "transfer-encoding",
+  "x-vault-token",
+  "authorization",
+]);
+
+function parseRequestLine(line: string): { method: string; target: string; isOld: boolean } {
+  const [method = "", target = "", version = "", ...more] = line.split(" ");
+  const decoded = decodeUtf8(target);
+  if (more.length > 0 || !TOKEN.test(method) || decoded === undefined || !TARGET.test(decoded))
+    throw new BadRequest("malformed request line");
+  if (version !== "HTTP/1.1" && version !== "HTTP/1.0") {
+    if (/^HTTP\/\d\.\d$/.test(version)) throw new BadRequest("this server speaks HTTP/1.1", 505);
+    throw new BadRequest("malformed request line");
+  }
+  return { method, target: originForm(method, decoded), isOld: version === "HTTP/1.0" };
+}
+
+/** Of bytes, one a character; undefined when they are not UTF-8, which would be read as one and the same character. */
+function decodeUtf8(bytes: string): string | undefined {
+  if (/^[\0-\x7f]*$/.test(bytes)) return bytes;
+  try {
+    return utf8.decode(Buffer.from(bytes, "latin1"));
+  } catch {
+    return undefined;
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** RFC 9112, §3.2. */
+function originForm(method: string, target: string): string {
+  if (target.startsWith("/") || (target === "*" && method === "OPTIONS")) return target;
+  const authority = ABSOLUTE.exec(target)?.[0];
+  if (authority === undefined) throw new BadRequest("the request target is no path");
+  const rest = target.slice(authority.length);
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+function parseHeader(line: string): { name: string; value: string } {
+  const colon = line.indexOf(":");
+  const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
+  // A folded line begins with a blank, which no name does.
+  if (!TOKEN.test(name)) throw new BadRequest("malformed header");
+  const value = trim(line, colon + 1);
+  if (!VALUE.test(value)) throw new BadRequest("a header holds a control character");
+  return { name, value };
+}
+
+/** Without the blanks (RFC 9110, §5.6.3) around it. Not `trim()`, which knows more of them. */
+function trim(line: string, from: number): string {
+  let [start, end] = [from, line.length];
+  while (start < end && isBlank(line.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(line.charCodeAt(end - 1))) end -= 1;
+  return line.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+function checkHost(host: string | undefined, isOld: boolean): void {
+  if (host === undefined) {
+    if (!isOld) throw new BadRequest("missing host header");
+  } else if (!HOST.test(host)) throw new BadRequest("malformed host header");
+}
+
+function bodyOf(length: string | undefined, coding: string | undefined, isOld: boolean): number | "chunked" {
+  if (coding !== undefined) {
+    if (length !== undefined) throw new BadRequest("both a length and a transfer coding");
+    if (isOld) throw new BadRequest("HTTP/1.0 has no transfer codings");
+    if (coding.toLowerCase() !== "chunked") throw new BadRequest("unsupported transfer coding", 501);
+    return "chunked";
+  }
+  if (length === undefined) return 0;
+  if (!/^\d+$/.test(length) || length.length > MAX_LENGTH_DIGITS) throw new BadRequest("malformed content-length");
+  const bytes = Number(length);
+  if (!Number.isSafeInteger(bytes)) throw new BadRequest("malformed content-length");
+  return bytes;
+}
+
+function keepsAlive(connection: string | null, isOld: boolean): boolean {
+  if (connection === null) return !isOld;
+  const options = connection
+    .toLowerCase()
+    .split(",")
+    .map((option) => option.trim());
+  return !options.includes("close") && (!isOld || options.includes("keep-alive"));
+}
+
+function expects(expect: string | null): boolean {
+  if (expect === null) return false;
+  if (expect.toLowerCase() !== "100-continue") throw new BadRequest("unknown expectation", 417);
+  return true;
+}

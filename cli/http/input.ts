@@ -1,0 +1,66 @@
+import type { Socket } from "node:net";
+
+/** Bytes that may wait to be read before the client is held back. */
+const HIGH_WATER = 64 * 1024;
+
+/** What a client has sent and nobody has read yet. The client is held back while nobody waits for more. */
+export class Input {
+  readonly #socket: Socket;
+  #bytes: Buffer = Buffer.alloc(0);
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Unread bytes. Valid until the next {@link more}. */
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  /** Whether nothing more will come. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether somebody waits for more. */
+  get isAwaited(): boolean {
+    return this.#wake !== undefined;
+  }
+
+  /** The socket's side: bytes have come. */
+  push(chunk: Buffer): void {
+    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    if (this.#bytes.length >= HIGH_WATER) this.#socket.pause();
+    this.#notify();
+  }
+
+  /** The socket's side: no more will come. */
+  end(): void {
+    this.#ended = true;
+    this.#notify();
+  }
+
+  /** Takes `count` bytes off the front. */
+  take(count: number): Buffer {
+    const taken = this.#bytes.subarray(0, count);
+    this.#bytes = this.#bytes.subarray(count);
+    return taken;
+  }
+
+  /** Resolves when there are more bytes than there were, or none will come. One waits at a time. */
+  more(): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    this.#socket.resume();
+    return promise;
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}

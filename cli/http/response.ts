@@ -1,0 +1,55 @@
+import { STATUS_CODES } from "node:http";
+
+const encoder = new TextEncoder();
+
+/** How a response is framed. */
+export interface Framing {
+  readonly keepAlive: boolean;
+  /** HTTP/1.0, which keeps a connection only if the answer says so. */
+  readonly isOld: boolean;
+  /** Of HEAD: the answer has no body. */
+  readonly isHead: boolean;
+}
+
+/** The bytes of a response (RFC 9112). Header names and values are the app's own: nothing of a client is in them. */
+export async function encodeResponse(response: Response, framing: Framing): Promise<Buffer> {
+  const body = response.body === null || framing.isHead ? EMPTY : new Uint8Array(await response.arrayBuffer());
+  return encode(response.status, response.headers, body, framing);
+}
+
+/** The bytes of an answer to what could not be read: no body, and the connection ends. */
+export function encodeRefusal(status: number): Buffer {
+  return encode(status, new Headers(), EMPTY, { keepAlive: false, isOld: false, isHead: false });
+}
+
+export const CONTINUE = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
+
+const EMPTY = new Uint8Array();
+
+function encode(status: number, headers: Headers, body: Uint8Array, { keepAlive, isOld, isHead }: Framing): Buffer {
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  headers.forEach((value, name) => (head += `${name}: ${value}\r\n`));
+  head += `date: ${httpDate()}\r\n`;
+  // 204 and 304 have no body, and say so by having no length (RFC 9110, §8.6); of HEAD none is known.
+  if (status !== 204 && status !== 304 && !isHead) head += `content-length: ${body.length}\r\n`;
+  if (!keepAlive) head += "connection: close\r\n";
+  else if (isOld) head += "connection: keep-alive\r\n";
+  head += "\r\n";
+  const bytes = Buffer.allocUnsafe(head.length + body.length);
+  bytes.write(head, "latin1");
+  bytes.set(body, head.length);
+  return bytes;
+}
+
+let date = "";
+let dateSecond = 0;
+
+/** Made once a second. */
+function httpDate(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    date = new Date(second * 1000).toUTCString();
+  }
+  return date;
+}
