@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { measureAudit } from "./audit.ts";
 import { measureBarrier } from "./barrier.ts";
 import { measureFile } from "./file-store.ts";
 import { measureGenerateShare } from "./generate-share.ts";
@@ -22,6 +23,7 @@ interface Group {
 const GROUPS: Readonly<Record<string, Group>> = {
   barrier: { measure: measureBarrier, needsExecutable: false },
   file: { measure: measureFile, needsExecutable: false },
+  audit: { measure: measureAudit, needsExecutable: false },
   rotation: { measure: measureRotation, needsExecutable: true },
   "generate-share": { measure: measureGenerateShare, needsExecutable: true },
   start: { measure: measureStart, needsExecutable: true },

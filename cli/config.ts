@@ -16,6 +16,9 @@
  *
  *     [telemetry]
  *     unauthenticated_metrics_access = false
+ *     [[audit]]
+ *     type = "file"
+ *     options = { file_path = "/var/log/coffer/audit.log" }
  *
  * Every key may be left out. A key that is not known is refused: a misspelt one would silently not hold.
  */
@@ -24,6 +27,7 @@ import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import * as v from "valibot";
 import { REFUSALS_PER_MINUTE } from "../core/access/refusals.ts";
+import { type AuditConfig, AuditTable } from "./audit/declared.ts";
 import { CliError, fileProblem } from "./errors.ts";
 import { TrustedProxies } from "./http/forwarded.ts";
 import { LOG_LEVELS, type LogLevel } from "./log-level.ts";
@@ -40,6 +44,7 @@ export interface Config {
   readonly limits: { readonly refusalsPerMinute: number };
   /** Whether `sys/metrics` answers without a token, and while sealed. */
   readonly telemetry: { readonly unauthenticatedMetricsAccess: boolean };
+  readonly audit: AuditConfig;
 }
 
 interface ListenerConfig {
@@ -110,12 +115,16 @@ const ConfigFile = v.strictObject({
     v.strictObject({ unauthenticated_metrics_access: v.optional(Flag, false) }, "must be a table"),
     {},
   ),
+  audit: v.optional(v.array(AuditTable, "must be tables: [[audit]]"), []),
+  unsafe_allow_api_audit_creation: v.optional(Flag, false),
+  allow_audit_log_prefixing: v.optional(Flag, false),
 });
 
 const KNOWN = [
-  "known keys: storage, log_level, unauthenticated",
+  "known keys: storage, log_level, unauthenticated, unsafe_allow_api_audit_creation, allow_audit_log_prefixing",
   "under [listener]: address, unsafe_without_tls, socket_mode, tls_cert_file, tls_key_file, tls_client_ca_file, tls_require_and_verify_client_cert, x_forwarded_for_authorized_addrs, max_connections",
   "under [limits]: refusals_per_minute; under [telemetry]: unauthenticated_metrics_access",
+  "under [[audit]]: type, path, description, options",
 ] as const;
 
 /** Reads and checks the file at `path`. Throws CliError, which names file, key and line and never quotes a value. */
@@ -151,6 +160,11 @@ export function parseConfig(text: string, name: string): Config {
     },
     limits: { refusalsPerMinute: limits.refusals_per_minute },
     telemetry: { unauthenticatedMetricsAccess: telemetry.unauthenticated_metrics_access },
+    audit: {
+      devices: checked.output.audit,
+      allowApi: checked.output.unsafe_allow_api_audit_creation,
+      allowPrefix: checked.output.allow_audit_log_prefixing,
+    },
   };
 }
 

@@ -1,14 +1,15 @@
 /** The server's life: open the storage, put the engine on it, listen, and close it all in the reverse order. */
 
 import { openCoffer } from "../core/coffer.ts";
-import type { Log } from "../core/log.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { plugins } from "../plugins/index.ts";
 import { openStorage } from "../storage/index.ts";
+import { openAudit } from "./audit/declared.ts";
 import type { ServerOptions } from "./commands/server.ts";
 import { type Config, loadConfig, parseConfig } from "./config.ts";
 import { devBanner, startDev } from "./dev.ts";
 import { CliError } from "./errors.ts";
+import { openHangUps } from "./hang-ups.ts";
 import type { App } from "./http/connection.ts";
 import { type Listener, listen, type ListenOptions } from "./listen.ts";
 import { parseListenAddress, refuseClearText } from "./listen-address.ts";
@@ -35,7 +36,10 @@ export async function runServer(options: ServerOptions): Promise<number> {
   // From here on: a signal that comes while the server starts must not leave what it has opened.
   const interrupted = nextSignal();
 
+  using hangUps = openHangUps(log);
+
   {
+    await using audit = await openAudit(config.audit);
     // A store is looked through when it is opened: a large one takes a while.
     log.info({}, "opening the storage");
     // Disposed in reverse order: the coffer seals itself and gives back what its meter has not used, the storage closes.
@@ -45,17 +49,19 @@ export async function runServer(options: ServerOptions): Promise<number> {
       plugins,
       log,
       version: packageJson.version,
+      audit: audit.settings,
       // In dev mode the requests of the documentation work as they stand there, without a token.
       unauthenticated: options.dev === true ? ["generate-share"] : openEndpoints(config),
       refusalsPerMinute: config.limits.refusalsPerMinute,
       metrics: { render: renderPrometheus, ofProcess: openProcessMetrics() },
       hostInfo: async () => (await import("./host-info.ts")).hostInfo(),
     });
+    hangUps.add(() => coffer.reopenAudit());
     const dev =
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
     const app: App = (request, peer) => (fate.dead ? NEVER : coffer.fetch(request, peer));
     const listener = await tryListen(app, { ...config.listener, address });
-    process.on("SIGHUP", () => void reload(listener, log));
+    hangUps.add(async () => listener.reload());
     log.info({ address: listener.url, storage: storage.type, version: packageJson.version }, "listening");
     process.stdout.write(dev === undefined ? `Coffer listens on ${listener.url}\n` : devBanner(listener.url, dev));
 
@@ -88,16 +94,6 @@ function storageOf(options: ServerOptions, configured: string | undefined): stri
 /** Empty is as good as not given, as a variable of a shell may be. */
 function devRootToken({ devRootTokenId }: ServerOptions): string | undefined {
   return devRootTokenId || process.env["VAULT_DEV_ROOT_TOKEN_ID"] || undefined;
-}
-
-/** SIGHUP. What cannot be read leaves everything as it is: the server goes on with what it has. */
-async function reload(listener: Listener, log: Log): Promise<void> {
-  try {
-    await listener.reload();
-    log.info({}, "reloaded");
-  } catch (error) {
-    log.error({ err: error }, "could not reload: nothing has changed");
-  }
 }
 
 async function tryListen(app: App, options: ListenOptions): Promise<Listener> {

@@ -6,6 +6,9 @@ import type { Driver } from "../storage/driver.ts";
 import { Mounts } from "./access/mounts.ts";
 import { Refusals, REFUSALS_PER_MINUTE } from "./access/refusals.ts";
 import { Tokens } from "./access/tokens.ts";
+import { AuditDevices } from "./audit/audit-devices.ts";
+import type { AuditSettings } from "./audit/device.ts";
+import { AuditTrail } from "./audit/trail.ts";
 import type { Barrier } from "./barrier/barrier.ts";
 import { namingDamage } from "./barrier/damage.ts";
 import { MIN_OPERATIONS } from "./barrier/rotation.ts";
@@ -51,11 +54,15 @@ export interface CofferOptions {
   readonly metrics?: MetricsOutput;
   /** What answers `sys/host-info`. */
   readonly hostInfo?: () => Promise<object>;
+  /** Where requests are recorded; the devices that it declares stay their opener's. Nowhere unless told. */
+  readonly audit?: AuditSettings;
 }
 
 export interface Coffer extends AsyncDisposable {
   /** Answers one request. Never rejects. */
   fetch(request: Request, peer?: Peer): Response | Promise<Response>;
+  /** Has every audit device go on in what now has its name: its file was renamed. What fails is logged. */
+  reopenAudit(): Promise<void>;
 }
 
 /** What exists only while unsealed. */
@@ -64,6 +71,7 @@ export interface Opened {
   readonly tokens: Tokens;
   readonly mounts: Mounts;
   readonly ceremony: Ceremony;
+  readonly audit: AuditTrail;
   readonly cluster: Cluster;
 }
 
@@ -74,6 +82,7 @@ export function openCoffer(options: CofferOptions): Coffer {
   const inFlight = new InFlight(clock);
   const metrics = options.metrics === undefined ? undefined : new Counters();
   const driver = namingDamage(metrics === undefined ? options.storage : meteredDriver(options.storage, metrics, clock));
+  const auditDevices = new AuditDevices(options.audit, clock, log);
   const engines = plugins.filter((plugin) => plugin.kind === "engine");
   const seal = new Seal<Opened>({
     driver,
@@ -88,6 +97,7 @@ export function openCoffer(options: CofferOptions): Coffer {
         tokens: await Tokens.open(barrier, clock),
         mounts: await Mounts.open(barrier, engines, log),
         ceremony: new Ceremony(barrier, driver, clock, metrics),
+        audit: await AuditTrail.open(barrier, auditDevices),
         cluster: await readCluster(barrier),
       };
     },
@@ -133,13 +143,24 @@ export function openCoffer(options: CofferOptions): Coffer {
       system.add(route.path, route.operation, open);
     }
   }
-  const bodies = new BodyBudget();
-  const app = createApp({ system, log, clock, bodies, refusals, inFlight, metrics, opened: () => seal.opened });
+  const app = createApp({
+    system,
+    log,
+    clock,
+    bodies: new BodyBudget(),
+    refusals,
+    inFlight,
+    metrics,
+    opened: () => seal.opened,
+    auditWhileSealed: auditDevices.whileSealed,
+  });
   return {
     fetch: (request, peer = {}) => app.fetch(request, peer),
+    reopenAudit: () => auditDevices.reopen(),
     async [Symbol.asyncDispose]() {
       stopTimer();
       await seal.close();
+      await auditDevices[Symbol.asyncDispose]();
     },
   };
 }
@@ -188,6 +209,12 @@ function needsOf(seal: Seal<Opened>, driver: Driver, version: string): Omit<Need
       enable: async (mount) => opened().mounts.enable(mount),
       tune: async (path, settings) => opened().mounts.tune(path, settings),
       disable: async (path) => opened().mounts.disable(path),
+    },
+    audit: {
+      list: async () => opened().audit.list(),
+      enable: async (device) => opened().audit.enable(device),
+      disable: async (path) => opened().audit.disable(path),
+      hash: async (path, input) => opened().audit.hash(path, input),
     },
     tokens: {
       create: async (caller, settings) => opened().tokens.create(caller, settings),

@@ -29,6 +29,7 @@ interface Primitives {
   seal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, out: Uint8Array, at: number): void;
   open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array, at: number): Uint8Array;
   hmac(key: Uint8Array, message: Uint8Array): Uint8Array;
+  hmacHex(key: Uint8Array): (text: string) => string;
   hkdf(key: Uint8Array, info: Uint8Array, bytes: number): Uint8Array;
   equal(a: Uint8Array, b: Uint8Array): boolean;
 }
@@ -69,6 +70,11 @@ export function open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed
 /** HMAC-SHA256 (RFC 2104, FIPS 198-1), 32 bytes. A keyed hash, so that a stored digest cannot be tried out offline. */
 export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
   return primitives.hmac(key, message);
+}
+
+/** HMAC-SHA256 of the UTF-8 of many texts under one key, in lower-case hex. The key is prepared once. */
+export function hmacSha256Hex(key: Uint8Array): (text: string) => string {
+  return primitives.hmacHex(key);
 }
 
 /**
@@ -125,6 +131,10 @@ function withNode(crypto: typeof NodeCrypto): Primitives {
       return bytesOf(plaintext);
     },
     hmac: (key, message) => bytesOf(crypto.createHmac("sha256", key).update(message).digest()),
+    hmacHex(key) {
+      const prepared = crypto.createSecretKey(key);
+      return (text) => crypto.createHmac("sha256", prepared).update(text).digest("hex");
+    },
     hkdf: (key, info, bytes) => new Uint8Array(crypto.hkdfSync("sha256", key, new Uint8Array(0), info, bytes)),
     equal: (a, b) => crypto.timingSafeEqual(a, b),
   };
@@ -148,6 +158,7 @@ async function withNoble(): Promise<Primitives> {
       }
     },
     hmac: (key, message) => hmac(sha256, key, message),
+    hmacHex: (key) => (text) => hmac(sha256, key, new TextEncoder().encode(text)).toHex(),
     hkdf: (key, info, bytes) => hkdf(sha256, key, undefined, info, bytes),
     equal: equalBytes,
   };

@@ -36,6 +36,8 @@ const ERRORS = {
   },
   /** A stored entry that is not what was written; the detail says which. */
   damaged: { status: 500, text: "a stored entry is damaged", framed: true },
+  /** No audit device took the entry: nothing is done, or answered, that was not recorded. */
+  "audit-failed": { status: 500, text: "internal error", framed: false },
   internal: { status: 500, text: "internal error", framed: true },
 } as const satisfies Record<string, { status: number; text: string; framed: boolean }>;
 
@@ -88,6 +90,26 @@ export function wireError(error: unknown, authenticated: boolean): WireError {
   const { status, framed } = ERRORS[known.code];
   if (known.message === "") return { status, errors: [], retryAfter };
   return { status, errors: [framed && authenticated ? frame(known.message) : known.message], retryAfter };
+}
+
+/** What the audit trail calls failures that it does not call by the table's text: Vault's words for their kind. */
+const AUDIT_TEXTS: Partial<Record<ErrorCode, string>> = {
+  invalid: "invalid request",
+  "unsupported-media-type": "invalid request",
+  "body-too-large": "invalid request",
+  "value-too-large": "invalid request",
+  "no-route": ERRORS["unsupported-path"].text,
+  "method-not-allowed": ERRORS["unsupported-operation"].text,
+};
+
+/**
+ * The `error` of an audit entry for an operation that failed; undefined for what is merely not there. Never a detail:
+ * what the client was told stands beside it, hashed.
+ */
+export function auditError(error: unknown): string | undefined {
+  const code = error instanceof ApiError ? error.code : "internal";
+  const text = AUDIT_TEXTS[code] ?? ERRORS[code].text;
+  return text === "" ? undefined : frame(text);
 }
 
 /** Go's multierror text for a single error. */

@@ -221,7 +221,27 @@ export interface HostNeeds {
   info(): Promise<object>;
 }
 
+/** `sys/audit` and `sys/audit-hash`. Paths end in "/". */
+export interface AuditNeeds {
+  list(): Promise<readonly AuditDeviceInfo[]>;
+  /** Makes a device, where the configuration allows it. Throws ApiError `invalid` with Vault's texts. */
+  enable(device: AuditDeviceInfo): Promise<void>;
+  /** Removes a device that was made over the API. None there: nothing happens. */
+  disable(path: string): Promise<void>;
+  /** What the device at `path` writes in the place of `input`. */
+  hash(path: string, input: string): Promise<string>;
+}
+
+export interface AuditDeviceInfo {
+  readonly path: string;
+  readonly type: string;
+  readonly description: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly local: boolean;
+}
+
 export interface Needs {
+  readonly audit: AuditNeeds;
   readonly seal: SealNeeds;
   readonly keys: KeyNeeds;
   readonly rotation: RotationNeeds;

@@ -94,6 +94,8 @@ export interface Route<Schema extends v.GenericSchema = v.GenericSchema> {
   readonly maxBody: number;
   /** Also answers HEAD, with the status alone. */
   readonly head: boolean;
+  /** False for what monitors ask all the time and reveals nothing: no audit entry, and an answer while audit fails. */
+  readonly audited: boolean;
   readonly body: Schema | undefined;
   readonly handle: (call: Call<v.InferOutput<Schema>>) => Reply | Promise<Reply>;
 }
@@ -105,6 +107,7 @@ const DEFAULTS = {
   tellsValidity: false,
   maxBody: 32 * 1024 * 1024,
   head: false,
+  audited: true,
   body: undefined,
 } as const;
 

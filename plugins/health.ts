@@ -29,6 +29,7 @@ export default definePlugin({
       access: "none",
       form: "bare",
       whileSealed: true,
+      audited: false,
       head: true,
       body: v.record(v.string(), v.unknown()),
       async handle({ body }) {
@@ -46,6 +47,7 @@ export default definePlugin({
       access: "none",
       form: "bare",
       whileSealed: true,
+      audited: false,
       handle: () => ({ kind: "bare", body: { ha_enabled: false } }),
     }),
   ],

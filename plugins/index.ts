@@ -1,5 +1,6 @@
 /** The built-in plugins: the static list that every runtime bundles. */
 import type { Engine, Plugin } from "../core/plugin.ts";
+import audit from "./audit.ts";
 import generateShare from "./generate-share.ts";
 import health from "./health.ts";
 import hostInfo from "./host-info.ts";
@@ -24,6 +25,7 @@ export const plugins: readonly (Plugin | Engine)[] = [
   rotateConfig,
   mounts,
   token,
+  audit,
   kv1,
   metrics,
   inFlightReq,

@@ -26,6 +26,7 @@ export default definePlugin({
       access: "none",
       form: "bare",
       whileSealed: true,
+      audited: false,
       handle: async () => ({
         kind: "bare",
         body: { initialized: (await seal.status()).initialised },

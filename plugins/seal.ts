@@ -17,6 +17,7 @@ export default definePlugin({
       access: "none",
       form: "bare",
       whileSealed: true,
+      audited: false,
       handle: async () => ({ kind: "bare", body: statusBody(await seal.status()) }),
     }),
     route({

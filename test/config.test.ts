@@ -23,6 +23,8 @@ describe("coffer.toml", () => {
         'storage = "file:/var/lib/coffer" # where',
         'log_level = "debug"',
         'unauthenticated = ["generate-share"]',
+        "unsafe_allow_api_audit_creation = true",
+        "allow_audit_log_prefixing = true",
         "[listener]",
         'address = "[::1]:8300"',
         "unsafe_without_tls = true",
@@ -37,6 +39,14 @@ describe("coffer.toml", () => {
         "refusals_per_minute = 5",
         "[telemetry]",
         "unauthenticated_metrics_access = true",
+        "[[audit]]",
+        'type = "file"',
+        'path = "main"',
+        'description = "where it goes"',
+        'options = { file_path = "/var/log/coffer/audit.log", hmac_accessor = false }',
+        "[[audit]]",
+        'type = "socket"',
+        'options = { address = "127.0.0.1:9000" }',
       ].join("\n"),
     );
     expect(loadConfig(path)).toEqual({
@@ -53,6 +63,19 @@ describe("coffer.toml", () => {
       },
       limits: { refusalsPerMinute: 5 },
       telemetry: { unauthenticatedMetricsAccess: true },
+      audit: {
+        devices: [
+          {
+            type: "file",
+            path: "main",
+            description: "where it goes",
+            options: { file_path: "/var/log/coffer/audit.log", hmac_accessor: "false" },
+          },
+          { type: "socket", description: "", options: { address: "127.0.0.1:9000" } },
+        ],
+        allowApi: true,
+        allowPrefix: true,
+      },
     });
   });
 
@@ -71,6 +94,7 @@ describe("coffer.toml", () => {
       },
       limits: { refusalsPerMinute: 100 },
       telemetry: { unauthenticatedMetricsAccess: false },
+      audit: { devices: [], allowApi: false, allowPrefix: false },
     } as const;
     expect(parseConfig("", "coffer.toml")).toEqual(defaults);
     expect(parseConfig("[listener]", "coffer.toml")).toEqual(defaults);
@@ -124,6 +148,22 @@ describe("coffer.toml", () => {
       "[limits]\nrefusals_per_minute = 0",
       "coffer.toml: limits.refusals_per_minute must be a whole number from 1 to 1000000",
     ],
+    [
+      "an audit device of an unknown type",
+      '[[audit]]\ntype = "hunter2"\noptions = {}',
+      'coffer.toml: audit.0.type must be "file" or "socket"',
+    ],
+    [
+      "an audit device with a number",
+      '[[audit]]\ntype = "file"\noptions = { mode = 600 }',
+      "coffer.toml: audit.0.options.mode must be a string or a boolean",
+    ],
+    [
+      "an audit device at no path",
+      '[[audit]]\ntype = "file"\npath = "/hunter2"\noptions = {}',
+      "coffer.toml: audit.0.path must be letters, digits, dots, dashes and underscores between slashes",
+    ],
+    ["audit as one table", '[audit]\ntype = "file"', "coffer.toml: audit must be tables: [[audit]]"],
     ["a text without quotes", '\n\nstorage = hunter2\nlog_level = "info"', "coffer.toml: line 3: not valid TOML"],
     ["a key that comes twice", 'storage = "hunter2"\nstorage = "hunter2"', "coffer.toml: line 2: not valid TOML"],
   ])("with %s is refused, by its key or line and not by its value", (_, text, message) => {

@@ -7,6 +7,7 @@ import {
   equal,
   hkdfSha256,
   hmacSha256,
+  hmacSha256Hex,
   open,
   randomBytes,
   sealInto,
@@ -133,6 +134,17 @@ describe("HMAC-SHA256 and HKDF-SHA256", () => {
     expect(hmacSha256(hex(key), data).toHex()).toBe(mac);
   });
 
+  test("of a text is that of its UTF-8, in hex", () => {
+    const property = fc.property(
+      fc.uint8Array({ minLength: 1, maxLength: 80 }),
+      fc.string({ unit: "grapheme" }),
+      (key, text) => {
+        expect(hmacSha256Hex(key)(text)).toBe(hmacSha256(key, utf8(text)).toHex());
+      },
+    );
+    fc.assert(property, { numRuns: runs(100) });
+  });
+
   // The function takes keys of 32 bytes only, which none of RFC 5869's cases has: case 3 (no salt) is put to a
   // reference, which is then compared.
   test("RFC 5869", () => {
@@ -169,6 +181,7 @@ test("the same comes of it where the runtime has no node:crypto", async () => {
       { ...given, act: "open", data: sealed.subarray(0, 15).toHex(), answer: "refused: AuthenticationFailed" },
       { ...given, act: "open", key: "00", data: sealed.toHex(), answer: "refused: Error" },
       { ...given, act: "hmac", data: plaintext.toHex(), answer: hmacSha256(key, plaintext).toHex() },
+      { ...given, act: "hmac of text", data: utf8(given.aad).toHex(), answer: hmacSha256Hex(key)(given.aad) },
       { ...given, act: "hkdf", data: utf8("use").toHex(), answer: hkdfSha256(key, "use", 42).toHex() },
       { ...given, act: "equal", data: key.toHex(), answer: "true" },
       { ...given, act: "equal", data: nonce.toHex(), answer: "false" },

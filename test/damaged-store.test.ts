@@ -6,6 +6,7 @@ import { Database } from "bun:sqlite";
 import { beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, existsSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { mountDisk, skipDisks } from "./disk.ts";
 import { newFolder, type Server, startServer } from "./executable.ts";
 
 const SECRETS: Readonly<Record<string, string>> = { a: "value-of-a", b: "value-of-b", "folder/c": "value-of-c" };
@@ -222,30 +223,13 @@ describe("a damaged file", () => {
   });
 });
 
-/** A file system of its own, as large as `size` says; undefined where this user may not mount one. */
-function mountDisk(size: string): (Disposable & { readonly path: string; remount(option: string): void }) | undefined {
-  const path = newFolder();
-  const run = (...command: string[]) => Bun.spawnSync(command, { stderr: "ignore" }).success;
-  if (!run("mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", path)) return undefined;
-  return {
-    path,
-    remount: (option) => expect(run("mount", "-o", `remount,${option}`, path)).toBe(true),
-    [Symbol.dispose]: () => void run("umount", "-l", path),
-  };
-}
+if (skipDisks !== "") console.log(`stores on disks of their own${skipDisks}`);
 
-const canMount = (() => {
-  using disk = mountDisk("1m");
-  return disk !== undefined;
-})();
-const reason = canMount ? "" : " (skipped: mounting a tmpfs needs root)";
-if (!canMount) console.log(`stores on disks of their own${reason}`);
-
-test.skipIf(canMount || process.env["CI"] === undefined)("the tests of disks run where CI is set", () => {
+test.skipIf(skipDisks === "" || process.env["CI"] === undefined)("the tests of disks run where CI is set", () => {
   throw new Error("mounting a tmpfs failed");
 });
 
-describe.skipIf(!canMount)(`a disk${reason}`, () => {
+describe.skipIf(skipDisks !== "")(`a disk${skipDisks}`, () => {
   test("that is read-only is refused at the start", async () => {
     using disk = mountDisk("8m");
     const folder = join(disk?.path ?? "", "store");

@@ -36,7 +36,7 @@ export interface Server extends AsyncDisposable {
   initAndUnseal(shares?: number, threshold?: number): Promise<Unsealed>;
   /** Gives shares until the server is unsealed. */
   unseal(keys: readonly string[]): Promise<void>;
-  signal(name: "SIGTERM" | "SIGINT" | "SIGKILL"): void;
+  signal(name: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGHUP"): void;
   /** SIGTERM; resolves with the exit code. Disposing does the same. */
   stop(): Promise<number>;
   /** `kill -9`; resolves when the process is gone. */

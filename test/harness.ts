@@ -1,6 +1,8 @@
 /** A whole server in this process, over the memory driver, with clocks that the test turns. */
+import type { AuditSettings } from "../core/audit/device.ts";
 import type { Clock } from "../core/clock.ts";
 import { openCoffer } from "../core/coffer.ts";
+import type { Peer } from "../core/http/peer.ts";
 import { utf8 } from "../core/encoding.ts";
 import type { Log } from "../core/log.ts";
 import type { MetricsOutput } from "../core/metrics/metrics.ts";
@@ -135,6 +137,7 @@ export interface TestServer extends AsyncDisposable {
   initAndUnseal(shares?: number, threshold?: number): Promise<Unsealed>;
   /** Gives shares until the server is unsealed. */
   unseal(keys: readonly string[]): Promise<void>;
+  reopenAudit(): Promise<void>;
 }
 
 export interface StartOptions {
@@ -147,6 +150,9 @@ export interface StartOptions {
   readonly unauthenticated?: readonly string[];
   readonly refusalsPerMinute?: number;
   readonly metrics?: MetricsOutput;
+  readonly audit?: AuditSettings;
+  /** Who all requests come from. */
+  readonly peer?: Peer;
 }
 
 export async function startCoffer(options: StartOptions = {}): Promise<TestServer> {
@@ -167,6 +173,7 @@ export async function startCoffer(options: StartOptions = {}): Promise<TestServe
     clock,
     unauthenticated,
     ...limits,
+    ...(options.audit !== undefined && { audit: options.audit }),
   });
 
   async function call(
@@ -180,7 +187,7 @@ export async function startCoffer(options: StartOptions = {}): Promise<TestServe
     if (token !== undefined) sent.set("X-Vault-Token", token);
     const init: RequestInit = { method: isList ? "GET" : method, headers: sent };
     if (body !== undefined) init.body = bodyOf(body);
-    const response = await coffer.fetch(new Request(url, init), { address });
+    const response = await coffer.fetch(new Request(url, init), options.peer ?? { address });
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, body: jsonOf(text) };
   }
@@ -193,6 +200,7 @@ export async function startCoffer(options: StartOptions = {}): Promise<TestServe
     log,
     call,
     unseal,
+    reopenAudit: () => coffer.reopenAudit(),
     async initAndUnseal(shares = 5, threshold = 3) {
       const settings = { secret_shares: shares, secret_threshold: threshold };
       const { status, text } = await call("PUT", "sys/init", { body: settings });

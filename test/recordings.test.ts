@@ -3,11 +3,21 @@ import { expect, test } from "bun:test";
 import { newFolder, startServer } from "./executable.ts";
 import { ACCEPTED } from "./recordings/accepted.ts";
 import { differences } from "./recordings/compare.ts";
+import { configOf } from "./recordings/configuration.ts";
 import { readRecording, replay } from "./recordings/recording.ts";
 
-for (const recording of ["init-unseal", "seal-status-health", "kv1", "errors", "rotate-and-config"]) {
+for (const recording of [
+  "init-unseal",
+  "seal-status-health",
+  "kv1",
+  "errors",
+  "rotate-and-config",
+  "audit",
+  "audit-by-api",
+]) {
   test(`answers as recorded: ${recording}`, async () => {
-    await using server = await startServer({ args: ["--storage", `file:${newFolder()}/store`] });
+    const { config } = configOf(readRecording(recording), newFolder());
+    await using server = await startServer({ args: ["--config", config] });
     const accepted = new Set(ACCEPTED.filter((entry) => entry.recording === recording).map(({ name }) => name));
     const other: Record<string, string[]> = {};
     for await (const [{ name, response, volatile = [] }, got] of replay(server.port, readRecording(recording))) {

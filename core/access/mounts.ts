@@ -73,6 +73,11 @@ export class Mounts implements MountNeeds {
     return { mount, rest: path.slice(entry.path.length) };
   }
 
+  /** The accessor of the server's own mount, where `sys` is. */
+  async systemAccessor(): Promise<string | undefined> {
+    return (await this.#table.read()).get("sys/")?.accessor;
+  }
+
   async list(): Promise<readonly Mount[]> {
     return Array.from((await this.#table.read()).values(), mountInfo);
   }

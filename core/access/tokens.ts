@@ -50,8 +50,10 @@ export class Tokens implements TokenNeeds {
   readonly #clock: Clock;
   readonly #salt: Uint8Array;
   readonly #entries: CachedEntries<StoredToken>;
+  /** One caller for an entry, for as long as the entry is kept. */
+  readonly #callers = new WeakMap<StoredToken, Caller>();
   /** The token that a caller came with: plugins hold the caller, never the token. */
-  readonly #held = new WeakMap<Caller, string>();
+  readonly #held = new WeakMap<Caller, HeldToken>();
 
   private constructor(barrier: Barrier, clock: Clock, salt: Uint8Array) {
     this.#barrier = barrier;
@@ -79,10 +81,19 @@ export class Tokens implements TokenNeeds {
   async authenticate(token: string): Promise<Caller | undefined> {
     const entry = await this.#entries.read(IDS + this.#idOf(token));
     if (entry === undefined || entry.value.revoked) return undefined;
-    const { accessor, policies } = entry.value;
-    const caller: Caller = { accessor, policies };
-    this.#held.set(caller, token);
+    let caller = this.#callers.get(entry.value);
+    if (caller === undefined) {
+      const { accessor, policies } = entry.value;
+      caller = { accessor, policies };
+      this.#callers.set(entry.value, caller);
+      this.#held.set(caller, { token, info: infoOf(entry.value) });
+    }
     return caller;
+  }
+
+  /** The token of a caller as it was when it was checked; undefined for nobody. */
+  heldBy(caller: Caller): HeldToken | undefined {
+    return this.#held.get(caller);
   }
 
   /** The first root token, which belongs to nobody. */
@@ -216,7 +227,7 @@ export class Tokens implements TokenNeeds {
   }
 
   #tokenOf(caller: Caller): string {
-    const token = this.#held.get(caller);
+    const token = this.#held.get(caller)?.token;
     if (token === undefined) throw new ApiError("permission-denied");
     return token;
   }

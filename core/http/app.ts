@@ -7,12 +7,14 @@
  *   4. sealed → 503, but for the routes that work while sealed
  *   5. verb and headers (request.ts); an address that has guessed too often → 429 (access/refusals.ts)
  *   6. body, within limits, parsed (request.ts, json.ts)
- *   7. token → 403 (access/tokens.ts)
- *   8. policy → 403
- *   9. unknown path → 404, unknown operation → 405
- *  10. fields validated (fields.ts)
- *  11. handler
- *  12. envelope (envelope.ts), one log line
+ *   7. token, policy (admission.ts)
+ *   8. audit of the request → 500 (audit/recorder.ts); what is refused from here on is recorded
+ *   9. no token, no policy for it → 403
+ *  10. unknown path → 404, unknown operation → 405
+ *  11. fields validated (fields.ts)
+ *  12. handler
+ *  13. audit of the answer → 500
+ *  14. envelope (envelope.ts), one log line
  *
  * A step answers early by throwing an ApiError; whatever else is thrown becomes `internal`, with its cause in the log.
  */
@@ -20,35 +22,27 @@ import { Hono } from "hono";
 import type { Mounts } from "../access/mounts.ts";
 import type { Refusals } from "../access/refusals.ts";
 import type { Tokens } from "../access/tokens.ts";
-import type { Gate } from "../barrier/gate.ts";
+import type { Recorder } from "../audit/recorder.ts";
+import type { AuditTrail } from "../audit/trail.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { Caller, Operation, Reply, Route } from "../plugin.ts";
+import type { Reply, Route } from "../plugin.ts";
+import { admit, NOBODY } from "./admission.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
 import { unknownFields, validate } from "./fields.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { JsonObject } from "./json.ts";
-import { parsePath, parseQuery, type Query } from "./path.ts";
+import { parsePath, parseQuery } from "./path.ts";
 import type { Peer } from "./peer.ts";
-import { checkHeaders, operationOf, readFields, tokenOf } from "./request.ts";
-import type { Match, Router } from "./router.ts";
+import { checkHeaders, readFields } from "./request.ts";
+import type { Router } from "./router.ts";
+import { find, missing, mountOf, routeOf } from "./target.ts";
 
 /** As Vault: more than any storage takes, less than what hurts. */
 const LARGEST_BODY = 32 * 1024 * 1024;
-
-/** Where there is no list and no query that makes one. */
-const BARE_VERBS: ReadonlyMap<string, Operation> = new Map([
-  ["GET", "read"],
-  ["HEAD", "read"],
-  ["POST", "update"],
-  ["PUT", "update"],
-  ["DELETE", "delete"],
-]);
-
-const NOBODY: Caller = { accessor: "", policies: [] };
 
 /** What the pipeline works with. */
 export interface Server {
@@ -61,7 +55,14 @@ export interface Server {
   readonly metrics: Metrics | undefined;
   readonly bodies: BodyBudget;
   /** What exists only while unsealed; undefined while sealed. */
-  readonly opened: () => { readonly tokens: Tokens; readonly mounts: Mounts } | undefined;
+  readonly opened: () => Opened | undefined;
+  readonly auditWhileSealed: Recorder;
+}
+
+interface Opened {
+  readonly tokens: Tokens;
+  readonly mounts: Mounts;
+  readonly audit: AuditTrail;
 }
 
 /** What is known of a request so far: for its log line and the metrics. */
@@ -81,17 +82,6 @@ interface Trace {
   authenticated: boolean;
   /** Set while the answer depends on whether a token or a share that was sent is a right one. */
   guess: "token" | "share" | undefined;
-}
-
-interface Target {
-  readonly path: string;
-  readonly query: Query;
-  readonly match: Match<Route> | undefined;
-  /** False when no mount, and no system plugin, answers for this path. */
-  readonly mounted: boolean;
-  /** Of the mount that answers. */
-  readonly gate?: Gate | undefined;
-  readonly engine?: string | undefined;
 }
 
 /** The app: a `fetch` function that every runtime can serve. */
@@ -150,10 +140,10 @@ async function answer(server: Server, request: Request, peer: Peer, trace: Trace
   if ("refuse" in query) return respondWithError({ status: query.refuse.status, errors: query.refuse.errors ?? [] });
 
   const opened = server.opened();
-  const target = await find(server, opened?.mounts, parsed.path, query, trace.method);
+  const target = await find(server.system, opened?.mounts, parsed.path, query, trace.method);
   const { operation, route } = routeOf(trace.method, query, target);
   trace.route = route === undefined ? undefined : `${operation} ${route.path}`;
-  trace.engine = route === undefined ? undefined : (target.engine ?? "system");
+  trace.engine = route === undefined ? undefined : (target.mount?.entry.type ?? "system");
   if (opened === undefined && route?.whileSealed !== true) throw new ApiError("sealed");
 
   checkHeaders(request.headers);
@@ -165,76 +155,38 @@ async function answer(server: Server, request: Request, peer: Peer, trace: Trace
   const fields = await readFields(request, operation, query, route, LARGEST_BODY, server.bodies);
   // Again: the limit may have been reached while the body came.
   if (isLimited) server.refusals.check(trace.peer.address);
-  const caller = needsToken ? await authenticate(opened.tokens, request.headers, trace) : NOBODY;
-  trace.authenticated = needsToken;
-  if (needsToken) authorise(caller);
-  // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
-  // or unsealed, meanwhile says nothing about who may do this now.
-  if (route?.access !== "none" && server.opened() !== opened) throw new ApiError("sealed");
-  if (route === undefined) throw missing(target);
-
-  const body = route.body === undefined ? undefined : validate(route.body, fields);
-  const call = { params: target.match?.params ?? {}, body, caller };
-  if (route.tellsValidity) trace.guess = "share";
-  const reply = await (target.gate?.run(async () => route.handle(call)) ?? route.handle(call));
-  return respond(withWarnings(reply, route, fields), route.form, trace.id);
-}
-
-/** Finds who answers for the path: a system plugin, or a mount. */
-async function find(
-  server: Server,
-  mounts: Mounts | undefined,
-  path: string,
-  query: Query,
-  method: string,
-): Promise<Target> {
-  // A list names a folder, with or without its slash.
-  const isList = method === "LIST" || (method === "GET" && query.list);
-  const whole = isList && !path.endsWith("/") ? `${path}/` : path;
-  if (/^(?:sys|auth)(?:\/|$)/.test(path)) {
-    const exact = server.system.match(path);
-    // Where there is no list, `?list=true` is a parameter like any other.
-    if (exact !== undefined && isBare(exact)) return { path, query, match: exact, mounted: true };
-    const match = server.system.match(whole);
-    return { path: whole, query, match, mounted: /^(?:sys|auth\/token)(?:\/|$)/.test(path) };
-  }
-  const found = await mounts?.find(whole);
-  return {
-    path: whole,
-    query,
-    match: found?.mount.router.match(found.rest),
-    mounted: found !== undefined,
-    gate: found?.mount.gate,
-    engine: found?.mount.entry.type,
+  const { caller, refusal, unknownToken } = await admit(opened?.tokens, route, request.headers);
+  trace.guess = unknownToken === undefined ? undefined : "token";
+  trace.authenticated = caller !== NOBODY;
+  const act = async (): Promise<Reply> => {
+    if (refusal !== undefined) throw refusal;
+    // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
+    // or unsealed, meanwhile says nothing about who may do this now.
+    if (route?.access !== "none" && server.opened() !== opened) throw new ApiError("sealed");
+    if (route === undefined) throw missing(target);
+    const body = route.body === undefined ? undefined : validate(route.body, fields);
+    const call = { params: target.match?.params ?? {}, body, caller };
+    if (route.tellsValidity) trace.guess = "share";
+    const reply = await (target.mount?.gate.run(async () => route.handle(call)) ?? route.handle(call));
+    return withWarnings(reply, route, fields);
   };
-}
-
-/** The operation, and the route for it; undefined when there is none, which is told only to who has a token. */
-function routeOf(method: string, query: Query, { match }: Target): { operation: Operation; route: Route | undefined } {
-  if (match !== undefined && isBare(match)) {
-    const route = match.operations.get(BARE_VERBS.get(method) ?? "");
-    if (route === undefined || (method === "HEAD" && !route.head)) throw new ApiError("method-not-allowed");
-    return { operation: route.operation, route };
-  }
-  const operation = operationOf(method, query);
-  return { operation, route: match?.operations.get(operation) };
-}
-
-/** Vault serves these outside of its logical paths: another verb is a plain 405, whatever the token. */
-function isBare(match: Match<Route>): boolean {
-  for (const route of match.operations.values()) if (route.form === "bare") return true;
-  return false;
-}
-
-async function authenticate(tokens: Tokens, headers: Headers, trace: Trace): Promise<Caller> {
-  const token = tokenOf(headers);
-  // Nothing is guessed by who sends none.
-  if (token === undefined) throw new ApiError("permission-denied");
-  trace.guess = "token";
-  const caller = await tokens.authenticate(token);
-  if (caller === undefined) throw new ApiError("permission-denied");
-  trace.guess = undefined;
-  return caller;
+  const recorder = opened === undefined ? server.auditWhileSealed : await opened.audit.current();
+  const form = route?.form ?? "envelope";
+  if (recorder.outputs.length === 0 || route?.audited === false) return respond(await act(), form, trace.id);
+  const audited = {
+    id: trace.id,
+    operation,
+    path: target.path,
+    data: fields,
+    peer,
+    mount: await mountOf(target, opened?.mounts),
+    caller,
+    holder: opened?.tokens.heldBy(caller),
+    unknownToken,
+    refusal,
+    hasShares: form === "bare",
+  };
+  return respond(await recorder.record(audited, act), form, trace.id);
 }
 
 /** Counts a token that was none, or a share none of this coffer's. A failure of the server says nothing about either. */
@@ -243,17 +195,6 @@ function countRefusal({ refusals, metrics }: Server, error: unknown, { guess, pe
   if (error.code !== (guess === "token" ? "permission-denied" : "invalid")) return;
   refusals.count(peer.address);
   metrics?.refused(guess);
-}
-
-/** The policy `root` allows everything, sudo included; whatever is not known is denied. */
-function authorise(caller: Caller): void {
-  if (!caller.policies.includes("root")) throw new ApiError("permission-denied");
-}
-
-function missing({ path, match, mounted }: Target): ApiError {
-  if (match !== undefined) return new ApiError("unsupported-operation");
-  if (mounted) return new ApiError("unsupported-path");
-  return new ApiError("no-route", `no handler for route "${path}". route entry not found.`);
 }
 
 /** Vault tells of fields that it ignored, where there is an answer to tell it in. */

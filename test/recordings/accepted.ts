@@ -14,6 +14,11 @@ const SHORT_INTERVAL =
   "an interval is answered as the document of this endpoint shows it: 4320h, and empty when there is none";
 const POLICIES = "policies are not there yet: every token is a root token, and one with other policies is refused";
 
+const PLUGIN_TYPES = "this engine is not there yet";
+const NO_WRAPPING = "response wrapping is not there yet: what asks for it is refused";
+const CLEAR_KEYS = "keys in the clear by a mount's settings are not there: what asks for them is refused";
+const HEADERS = "recording headers is not there yet";
+
 export const ACCEPTED: readonly Accepted[] = [
   ...accept("seal-status-health", "this endpoint is not there yet", [
     "ha-status",
@@ -68,6 +73,24 @@ export const ACCEPTED: readonly Accepted[] = [
     "key-status without right",
     "config after unseal",
   ]),
+  ...accept("audit", POLICIES, ["child", "child denied"]),
+  ...accept("audit", NO_WRAPPING, ["wrapped lookup", "unwrap"]),
+  ...accept("audit", HEADERS, ["audited header", "audited header 2"]),
+  ...accept("audit", CLEAR_KEYS, ["non hmac keys"]),
+  ...accept("audit-by-api", NO_VALUE, [
+    "enable unknown type",
+    "enable bad path",
+    "enable bad mode",
+    "enable bad format",
+  ]),
+  ...accept("audit-by-api", POLICIES, [
+    "policy",
+    "child",
+    "list without sudo",
+    "enable without sudo",
+    "hash without sudo",
+  ]),
+  ...accept("audit-by-api", PLUGIN_TYPES, ["mount", "path parameter in the body"]),
   ...accept("errors", POLICIES, [
     "unknown fields",
     "policy child",
@@ -82,3 +105,17 @@ export const ACCEPTED: readonly Accepted[] = [
 function accept(recording: string, reason: string, names: readonly string[]): Accepted[] {
   return names.map((name) => ({ recording, name, reason }));
 }
+
+/** Of the lines of the audit device: in the form of the names of requests, as for their answers. */
+export const ACCEPTED_AUDIT: readonly Accepted[] = [
+  ...accept("audit", POLICIES, ["child", "child denied"]),
+  ...accept("audit", NO_WRAPPING, ["wrapped lookup", "unwrap"]),
+  ...accept("audit", HEADERS, ["audited header", "audited header 2", "request with headers"]),
+  ...accept("audit", CLEAR_KEYS, ["non hmac keys", "write clear", "read clear"]),
+  ...accept("audit", "every refusal has its kind in error, where that server leaves some without", [
+    "hash without input",
+    "hash unknown device",
+  ]),
+  ...accept("audit", "whether an entry is there is not looked up for the record: every write is an update", ["write"]),
+  ...accept("audit", "the answer to a seal is recorded too, and both lines as those of any other path", ["seal"]),
+];

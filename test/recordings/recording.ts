@@ -9,8 +9,19 @@ import { type Answer, exchange } from "../raw-http.ts";
 
 export interface Recording {
   /** `unsealed`: initialised with `init` and unsealed with the first shares. */
-  readonly header: { readonly starts_from: "uninitialised" | "unsealed"; readonly init?: Init };
+  readonly header: {
+    readonly starts_from: "uninitialised" | "unsealed";
+    readonly init?: Init;
+    readonly server?: ServerOptions;
+  };
   readonly lines: readonly Line[];
+}
+
+/** What the recorded server was configured with. */
+interface ServerOptions {
+  /** A file device with these options. */
+  readonly audit?: Readonly<Record<string, string>>;
+  readonly top?: Readonly<Record<string, boolean>>;
 }
 
 interface Init {
@@ -48,7 +59,39 @@ type Names = Map<string, string>;
 export function readRecording(name: string): Recording {
   const file = join(import.meta.dir, "../data/recordings", `${name}.jsonl`);
   const [header, ...lines] = readFileSync(file, "utf8").trim().split("\n").map(parse);
-  return { header, lines } as Recording;
+  return { header, lines: lines.filter((line) => !isAuditLog(line)) } as Recording;
+}
+
+/** The lines that the recorded server's audit device had written for each request, by its name. */
+export function readAuditLog(name: string): ReadonlyMap<string, readonly AuditLine[]> {
+  const file = join(import.meta.dir, "../data/recordings", `${name}.jsonl`);
+  const written = new Map<string, AuditLine[]>();
+  let asked: Line[] = [];
+  for (const line of readFileSync(file, "utf8").trim().split("\n").slice(1).map(parse)) {
+    if (!isAuditLog(line)) {
+      asked.push(line as Line);
+      continue;
+    }
+    const { lines } = line.response;
+    for (const { name: request, request: sent } of asked) {
+      // A list's path ends in a slash. What is not recorded is of another path than what comes next.
+      const isIts = lines[0] !== undefined && `/v1/${lines[0].request.path}`.replace(/\/$/, "") === sent.path;
+      const id = isIts ? lines[0]?.request.id : undefined;
+      const count = lines.findIndex((other) => other.request.id !== id);
+      written.set(request, id === undefined ? [] : lines.splice(0, count === -1 ? lines.length : count));
+    }
+    if (lines.length > 0) throw new Error("audit lines of no request");
+    asked = [];
+  }
+  return written;
+}
+
+export interface AuditLine {
+  readonly request: { readonly id: string; readonly path: string };
+}
+
+function isAuditLog(line: unknown): line is { readonly response: { readonly lines: AuditLine[] } } {
+  return typeof line === "object" && line !== null && "audit" in line;
 }
 
 /** Sends the requests one after the other; yields each with the answer, in which known values are placeholders again. */

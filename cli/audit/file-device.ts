@@ -1,0 +1,105 @@
+/** Audit lines to a file, or to standard output. */
+
+import { write } from "node:fs";
+import { constants, type FileHandle, mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { AuditDevice } from "../../core/audit/device.ts";
+import { LineWriter, type Sink } from "./line-writer.ts";
+
+/** How long a write may take before the device counts as stuck. A disk that is alive answers in milliseconds. */
+const LIMIT_MS = 2000;
+/** How soon a pipe that was full is tried again. */
+const RETRY_MS = 10;
+const LINE_BREAK = 0x0a;
+const STDOUT = 1;
+
+/** A named pipe that nobody reads must not hold whoever opens it. */
+const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants;
+const APPENDING = O_APPEND | O_CREAT | O_NONBLOCK | O_WRONLY;
+
+/** `mode`: what the file may be done with, and by whom; 0 leaves that as it is. */
+export async function openFileDevice(path: string, mode: number): Promise<AuditDevice> {
+  let file = await openFile(path, mode);
+  const sink = new DescriptorSink(file.fd);
+  const lines = new LineWriter(sink, LIMIT_MS);
+  return {
+    write: (line) => lines.write(line),
+    async reopen() {
+      const old = file;
+      file = await openFile(path, mode);
+      sink.descriptor = file.fd;
+      await lines.settled();
+      await old.close();
+    },
+    async close() {
+      await lines.drained();
+      await file.close();
+    },
+  };
+}
+
+export function openStdoutDevice(): AuditDevice {
+  const lines = new LineWriter(new DescriptorSink(STDOUT), LIMIT_MS);
+  return { write: (line) => lines.write(line), reopen: () => Promise.resolve(), close: () => lines.drained() };
+}
+
+/** Takes every line and keeps none. */
+export const DISCARD: AuditDevice = {
+  write: () => Promise.resolve(),
+  reopen: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
+
+async function openFile(path: string, mode: number): Promise<FileHandle> {
+  // Where the folder cannot be made, opening the file says why.
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(() => undefined);
+  const file = await open(path, APPENDING, mode === 0 ? 0o600 : mode);
+  try {
+    const stat = await file.stat();
+    if (mode !== 0 && stat.isFile() && (stat.mode & 0o777) !== mode) await file.chmod(mode);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+class DescriptorSink implements Sink {
+  /** What the next write goes to. */
+  descriptor: number;
+  /** What was written last is half a line: a disk became full in the middle of it. */
+  #torn = false;
+
+  constructor(descriptor: number) {
+    this.descriptor = descriptor;
+  }
+
+  async send(bytes: Uint8Array): Promise<void> {
+    const { descriptor } = this;
+    if (this.#torn) {
+      await writeSome(descriptor, Uint8Array.of(LINE_BREAK));
+      this.#torn = false;
+    }
+    for (let at = 0; at < bytes.length;) {
+      try {
+        at += await writeSome(descriptor, at === 0 ? bytes : bytes.subarray(at));
+      } catch (error) {
+        this.#torn = at > 0 && bytes[at - 1] !== LINE_BREAK;
+        throw error;
+      }
+    }
+  }
+}
+
+/** Writes at least one byte, and tells how many. */
+function writeSome(descriptor: number, bytes: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const attempt = () =>
+      write(descriptor, bytes, (error, written) => {
+        if (error === null) resolve(written);
+        else if (error.code === "EAGAIN") setTimeout(attempt, RETRY_MS);
+        else reject(error);
+      });
+    attempt();
+  });
+}

@@ -1,0 +1,90 @@
+/**
+ * Lines to a place that may be slow, full or stuck. One write is under way at a time; lines that come meanwhile wait and
+ * go out together in the next one, in the order in which they came. A line is done when its write is.
+ *
+ * Time and memory are bounded: a write that takes longer than the limit fails, and so does every line that waits behind
+ * it and every further one until it has come to an end; lines that find too many before them fail at once.
+ */
+
+/** UTF-16 code units that may wait, which for JSON lines is about the number of bytes. One line may always. */
+const QUEUE_LIMIT = 16 * 1024 * 1024;
+
+/** Takes what is to be written, all of it, out of the hands of this process. */
+export interface Sink {
+  send(bytes: Uint8Array): Promise<void>;
+  /** Gives up the `send` under way, where that is possible. */
+  abort?(): void;
+}
+
+interface Batch {
+  readonly lines: string[];
+  size: number;
+  readonly written: PromiseWithResolvers<void>;
+}
+
+export class LineWriter {
+  readonly #sink: Sink;
+  readonly #limitMs: number;
+  #next: Batch | undefined;
+  #underWay: Promise<void> | undefined;
+  #stuck = false;
+
+  constructor(sink: Sink, limitMs: number) {
+    this.#sink = sink;
+    this.#limitMs = limitMs;
+  }
+
+  write(line: string): Promise<void> {
+    if (this.#stuck) return Promise.reject(tooSlow());
+    if (this.#next !== undefined && this.#next.size + line.length > QUEUE_LIMIT)
+      return Promise.reject(new Error("too many lines wait to be written"));
+    const batch = (this.#next ??= { lines: [], size: 0, written: Promise.withResolvers() });
+    batch.lines.push(line);
+    batch.size += line.length;
+    if (this.#underWay === undefined) this.#sendNext();
+    return batch.written.promise;
+  }
+
+  /** Resolves when the write that is under way now, if any, has come to an end. */
+  async settled(): Promise<void> {
+    await this.#underWay;
+  }
+
+  /** Resolves when everything has been written, or has failed. */
+  async drained(): Promise<void> {
+    while (this.#underWay !== undefined && !this.#stuck) await this.#underWay;
+  }
+
+  #sendNext(): void {
+    const batch = this.#next;
+    this.#next = undefined;
+    this.#underWay = batch === undefined ? undefined : this.#send(batch);
+  }
+
+  async #send({ lines, written }: Batch): Promise<void> {
+    const late = setTimeout(() => this.#giveUp(written), this.#limitMs);
+    try {
+      await this.#sink.send(new TextEncoder().encode(lines.join("")));
+      written.resolve();
+    } catch (error) {
+      written.reject(error);
+    } finally {
+      clearTimeout(late);
+      this.#stuck = false;
+      this.#sendNext();
+    }
+  }
+
+  /** The write may still come to an end; nobody waits for it any longer. */
+  #giveUp(written: PromiseWithResolvers<void>): void {
+    this.#stuck = true;
+    written.reject(tooSlow());
+    this.#next?.written.reject(tooSlow());
+    this.#next = undefined;
+    this.#sink.abort?.();
+  }
+}
+
+function tooSlow(): Error {
+  return new Error("the device does not take what is written to it");
+}

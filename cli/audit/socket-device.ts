@@ -1,0 +1,117 @@
+/**
+ * Audit lines to a TCP or Unix socket. The connection is made for the first line and again after it was lost. A line is
+ * handed over when the kernel has taken it: should the other side die then, it is lost.
+ */
+
+import type { Socket } from "bun";
+import type { AuditDevice } from "../../core/audit/device.ts";
+import { LineWriter, type Sink } from "./line-writer.ts";
+
+export type SocketAddress = { readonly hostname: string; readonly port: number } | { readonly unix: string };
+
+/** `limitMs`: how long connecting and writing may take together. */
+export function openSocketDevice(address: SocketAddress, limitMs: number): AuditDevice {
+  const sink = new SocketSink(address);
+  const lines = new LineWriter(sink, limitMs);
+  return {
+    write: (line) => lines.write(line),
+    /** A collector that was restarted, or moved, is found by a new connection. */
+    async reopen() {
+      await lines.settled();
+      sink.disconnect();
+    },
+    async close() {
+      await lines.drained();
+      sink.disconnect();
+    },
+  };
+}
+
+/** What is being sent. */
+interface Sending {
+  readonly bytes: Uint8Array;
+  at: number;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+class SocketSink implements Sink {
+  readonly #address: SocketAddress;
+  #socket: Socket | undefined;
+  #sending: Sending | undefined;
+  /** Goes up when a connection is given up, so that one which comes about later is not taken. */
+  #attempt = 0;
+
+  constructor(address: SocketAddress) {
+    this.#address = address;
+  }
+
+  send(bytes: Uint8Array): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    this.#sending = { bytes, at: 0, done };
+    if (this.#socket === undefined) this.#connect();
+    else this.#goOn(this.#socket);
+    return done.promise;
+  }
+
+  /** Half a line may have gone out: whoever reads it must see that the connection ends there. */
+  abort(): void {
+    this.#fail(new Error("the connection was given up"));
+  }
+
+  disconnect(): void {
+    this.#attempt += 1;
+    this.#socket?.end();
+    this.#socket = undefined;
+  }
+
+  #connect(): void {
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    const isCurrent = () => attempt === this.#attempt;
+    const lost = (why: string, cause?: unknown) => {
+      if (isCurrent()) this.#fail(new Error(why, { cause }));
+    };
+    const socket = {
+      open: (opened: Socket) => {
+        if (isCurrent()) this.#take(opened);
+        else opened.terminate();
+      },
+      drain: (opened: Socket) => {
+        if (isCurrent()) this.#goOn(opened);
+      },
+      // Nothing is expected to be said.
+      data: () => undefined,
+      end: () => lost("the other side ended the connection"),
+      close: () => lost("the connection was lost"),
+      error: (_opened: Socket, error: Error) => lost("the connection failed", error),
+    };
+    const address = this.#address;
+    const connected =
+      "unix" in address ? Bun.connect({ unix: address.unix, socket }) : Bun.connect({ ...address, socket });
+    connected.catch((error: unknown) => lost("no connection", error));
+  }
+
+  #take(socket: Socket): void {
+    this.#socket = socket;
+    this.#goOn(socket);
+  }
+
+  #goOn(socket: Socket): void {
+    const sending = this.#sending;
+    if (sending === undefined) return;
+    const written = socket.write(sending.at === 0 ? sending.bytes : sending.bytes.subarray(sending.at));
+    if (written < 0) return this.#fail(new Error("the connection is closed"));
+    sending.at += written;
+    if (sending.at < sending.bytes.length) return;
+    this.#sending = undefined;
+    sending.done.resolve();
+  }
+
+  #fail(error: Error): void {
+    this.#attempt += 1;
+    this.#socket?.terminate();
+    this.#socket = undefined;
+    this.#sending?.done.reject(error);
+    this.#sending = undefined;
+  }
+}

@@ -1,0 +1,51 @@
+import type { Log } from "../log.ts";
+import type { AuditDeviceInfo } from "../needs.ts";
+import type { AuditDevice } from "./device.ts";
+
+/** A device in use. Says so in the log when it begins to fail and when it works again, not for every line. */
+export class LiveDevice {
+  readonly info: AuditDeviceInfo;
+  /** In the configuration, not made over the API. */
+  readonly declared: boolean;
+  readonly #device: AuditDevice;
+  readonly #log: Log;
+  #failing = false;
+  #removed = false;
+
+  constructor(info: AuditDeviceInfo, device: AuditDevice, { declared, log }: { declared: boolean; log: Log }) {
+    this.info = info;
+    this.declared = declared;
+    this.#device = device;
+    this.#log = log;
+  }
+
+  /** It was removed: nobody is to wait for a line of it any more. */
+  get removed(): boolean {
+    return this.#removed;
+  }
+
+  async write(line: string): Promise<void> {
+    try {
+      await this.#device.write(line);
+    } catch (error) {
+      if (!this.#failing) this.#log.error({ device: this.info.path, err: error }, "an audit device fails");
+      this.#failing = true;
+      throw error;
+    }
+    if (this.#failing) this.#log.info({ device: this.info.path }, "the audit device works again");
+    this.#failing = false;
+  }
+
+  async reopen(): Promise<void> {
+    try {
+      await this.#device.reopen();
+    } catch (error) {
+      this.#log.error({ device: this.info.path, err: error }, "an audit device could not be reopened");
+    }
+  }
+
+  async remove(): Promise<void> {
+    this.#removed = true;
+    await this.#device.close();
+  }
+}

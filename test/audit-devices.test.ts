@@ -1,0 +1,199 @@
+/** Audit devices on files, and what every device shares: order, batches, what is slow, gone or stuck. */
+import { describe, expect, test } from "bun:test";
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, renameSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { LineWriter } from "../cli/audit/line-writer.ts";
+import { openAuditDevice } from "../cli/audit/open.ts";
+import { newFolder } from "./executable.ts";
+import { rejection } from "./harness.ts";
+
+/** A place that takes what is written when it is told to. */
+function heldSink() {
+  const sent: { text: string; done: PromiseWithResolvers<void> }[] = [];
+  return {
+    sent,
+    aborted: 0,
+    send(bytes: Uint8Array) {
+      const done = Promise.withResolvers<void>();
+      sent.push({ text: new TextDecoder().decode(bytes), done });
+      return done.promise;
+    },
+    abort() {
+      this.aborted += 1;
+    },
+  };
+}
+
+describe("lines to a slow place", () => {
+  test("go out one write at a time, those that came meanwhile together and in order", async () => {
+    const sink = heldSink();
+    const writer = new LineWriter(sink, 60_000);
+    const done: string[] = [];
+    const write = (line: string) => writer.write(line).then(() => done.push(line));
+    const all = ["a\n", "b\n", "c\n"].map(write);
+    expect(sink.sent.map(({ text }) => text)).toEqual(["a\n"]);
+    sink.sent[0]?.done.resolve();
+    await all[0];
+    expect(done).toEqual(["a\n"]);
+    expect(sink.sent.map(({ text }) => text)).toEqual(["a\n", "b\nc\n"]);
+    sink.sent[1]?.done.resolve();
+    await Promise.all(all);
+    await writer.drained();
+    expect(done).toEqual(["a\n", "b\n", "c\n"]);
+  });
+
+  test("fail with the write that they were part of, and no others", async () => {
+    const sink = heldSink();
+    const writer = new LineWriter(sink, 60_000);
+    const outcomes = Promise.allSettled(["a\n", "b\n", "c\n"].map((line) => writer.write(line)));
+    sink.sent[0]?.done.resolve();
+    await writer.settled();
+    sink.sent[1]?.done.reject(new Error("no room"));
+    expect((await outcomes).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
+    const last = writer.write("d\n");
+    sink.sent[2]?.done.resolve();
+    await last;
+  });
+
+  test("fail in time when it is stuck, at once from then on, and go on when it is not", async () => {
+    const sink = heldSink();
+    const writer = new LineWriter(sink, 20);
+    const first = writer.write("a\n");
+    const second = writer.write("b\n");
+    for (const line of [first, second]) expect((await rejection(line)).message).toContain("does not take");
+    expect(sink.aborted).toBe(1);
+    expect((await rejection(writer.write("c\n"))).message).toContain("does not take");
+    sink.sent[0]?.done.resolve();
+    await writer.settled();
+    const later = writer.write("d\n");
+    expect(sink.sent.map(({ text }) => text)).toEqual(["a\n", "d\n"]);
+    sink.sent[1]?.done.resolve();
+    await later;
+  });
+
+  test("are not held without bound", async () => {
+    const sink = heldSink();
+    const writer = new LineWriter(sink, 60_000);
+    const line = `${"x".repeat(1024 * 1024)}\n`;
+    const outcomes = Promise.allSettled(Array.from({ length: 30 }, () => writer.write(line)));
+    expect((await rejection(writer.write(line))).message).toContain("too many lines");
+    while (sink.sent.length > 0) {
+      sink.sent.shift()?.done.resolve();
+      await writer.settled();
+    }
+    const count = (await outcomes).filter(({ status }) => status === "fulfilled").length;
+    expect(count).toBeGreaterThan(10);
+    expect(count).toBeLessThan(20);
+  });
+});
+
+describe("a file", () => {
+  const path = () => join(newFolder(), "logs", "audit.log");
+
+  test("is made with its folder, for its owner alone, and appended to", async () => {
+    const file_path = path();
+    for (const line of ["a\n", "b\n"]) {
+      const device = await openAuditDevice("file", { file_path });
+      await device.write(line);
+      await device.close();
+    }
+    expect(readFileSync(file_path, "utf8")).toBe("a\nb\n");
+    expect(statSync(file_path).mode & 0o777).toBe(0o600);
+  });
+
+  test("has the mode that was asked for, whatever it had before", async () => {
+    const file_path = path();
+    for (const mode of ["0640", "600"]) {
+      await (await openAuditDevice("file", { file_path, mode })).close();
+      expect(statSync(file_path).mode & 0o777).toBe(Number.parseInt(mode, 8));
+    }
+    await (await openAuditDevice("file", { file_path, mode: "0000" })).close();
+    expect(statSync(file_path).mode & 0o777).toBe(0o600);
+  });
+
+  test("that was renamed is made anew when it is reopened, and no line is lost between the two", async () => {
+    const file_path = path();
+    const device = await openAuditDevice("file", { file_path });
+    const lines = Array.from({ length: 100 }, (_none, index) => `${index}\n`);
+    const writes = lines.slice(0, 50).map((line) => device.write(line));
+    renameSync(file_path, `${file_path}.1`);
+    const reopened = device.reopen();
+    writes.push(...lines.slice(50).map((line) => device.write(line)));
+    await Promise.all([...writes, reopened]);
+    await device.write("last\n");
+    await device.close();
+    const [old, fresh] = [readFileSync(`${file_path}.1`, "utf8"), readFileSync(file_path, "utf8")];
+    expect(old + fresh).toBe(`${lines.join("")}last\n`);
+    expect(fresh.endsWith("last\n")).toBe(true);
+  });
+
+  test("that cannot be reopened goes on as it was", async () => {
+    const file_path = path();
+    const device = await openAuditDevice("file", { file_path });
+    renameSync(join(file_path, ".."), join(file_path, "../../moved"));
+    await Bun.write(join(file_path, ".."), "a file in the place of the folder");
+    await rejection(device.reopen());
+    await device.write("a\n");
+    await device.close();
+    expect(readFileSync(join(file_path, "../../moved/audit.log"), "utf8")).toBe("a\n");
+  });
+
+  test("that nobody reads, as a pipe, is refused and does not hold who opens it", async () => {
+    const file_path = join(newFolder(), "pipe");
+    expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
+    const { message } = await rejection(openAuditDevice("file", { file_path }));
+    expect(message).toContain("sanity check failed");
+  });
+
+  test("whose reader stops, as a pipe's, fails in time, and gets whole lines when it reads again", async () => {
+    const file_path = join(newFolder(), "pipe");
+    expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
+    const reader = openSync(file_path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const device = await openAuditDevice("file", { file_path });
+    const line = `${"x".repeat(200_000)}\n`;
+    expect((await rejection(device.write(line))).message).toContain("does not take");
+    expect((await rejection(device.write("at once\n"))).message).toContain("does not take");
+    let read = "";
+    const buffer = new Uint8Array(65_536);
+    while (!read.endsWith("later\n")) {
+      await device.write("later\n").catch(() => undefined);
+      try {
+        read += new TextDecoder().decode(buffer.subarray(0, readSync(reader, buffer)));
+      } catch {
+        // Empty at the moment.
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(read.startsWith(line)).toBe(true);
+    expect(read.slice(line.length)).toMatch(/^(?:later\n)+$/);
+    await device.close();
+    closeSync(reader);
+  });
+
+  test("may be none", async () => {
+    const device = await openAuditDevice("file", { file_path: "discard" });
+    await device.write("a\n");
+    await device.reopen();
+    await device.close();
+    expect(existsSync("discard")).toBe(false);
+  });
+});
+
+test.each([
+  ["", {}, 'unknown backend type: ""'],
+  ["hunter2", {}, "unknown backend type:"],
+  ["file", {}, "file_path is required"],
+  ["file", { file_path: "/dev/null/hunter2" }, "sanity check failed; unable to open the file for writing: ENOTDIR"],
+  ["file", { file_path: "discard", mode: "hunter2" }, 'strconv.ParseUint: parsing "mode": invalid syntax'],
+  ["file", { file_path: "discard", hunter2: "x" }, "an option of this device is not known"],
+  ["socket", {}, "address is required"],
+  ["socket", { address: "hunter2" }, '"address" is no host and port'],
+  ["socket", { address: "127.0.0.1:0" }, '"address" is no host and port'],
+  ["socket", { address: "a:1", socket_type: "hunter2" }, '"socket_type" may be "tcp" or "unix"'],
+  ["socket", { address: "a:1", write_timeout: "hunter2" }, '"write_timeout" is no duration'],
+  ["socket", { address: "a:1", write_timeout: "2m" }, '"write_timeout" must be between 1s and 60s'],
+])("type %p with %p is refused, without a value", async (type, options, text) => {
+  const { message } = await rejection(openAuditDevice(type, options));
+  expect(message).toContain(text);
+  expect(message).not.toContain("hunter2");
+});
