@@ -15,6 +15,8 @@ export function runs(usual: number): number {
 export interface TestClock extends Clock {
   /** Time passes: both clocks go on by `ms`, and what was to be done every so often is done once if it is due. */
   advance(ms: number): void;
+  /** The same, and waits until that is done. */
+  pass(ms: number): Promise<void>;
   /** Somebody sets the wall clock `ms` ahead (or back, when negative). */
   setWall(ms: number): void;
   /** The machine sleeps with a monotonic clock that counts it, and a wall clock that stands still. */
@@ -25,7 +27,7 @@ export function testClock(): TestClock {
   let wall = Date.parse("2026-01-01T00:00:00Z");
   let monotonic = 1000;
   const timers = new Set<{ readonly every: number; next: number; readonly act: () => void }>();
-  return {
+  const clock: TestClock = {
     now: () => wall,
     monotonic: () => monotonic,
     every(ms, act) {
@@ -45,10 +47,20 @@ export function testClock(): TestClock {
     setWall(ms) {
       wall += ms;
     },
+    async pass(ms) {
+      clock.advance(ms);
+      await turns(20);
+    },
     setMonotonic(ms) {
       monotonic += ms;
     },
   };
+  return clock;
+}
+
+/** Resolves after `count` turns of the event loop: what waits for no more than the memory driver is done by then. */
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export interface TestLog extends Log {
