@@ -11,6 +11,7 @@ const TOOLS: Readonly<Record<string, string>> = {
   mount: "mount",
   gpg: "gnupg",
   script: "bsdutils",
+  strace: "strace",
 };
 
 /** For tests that say nothing else; properties and real processes take their time on a busy machine. */
