@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { openCoffer } from "../core/coffer.ts";
 import { utf8 } from "../core/encoding.ts";
 import type { Log } from "../core/log.ts";
+import type { Engine, Plugin } from "../core/plugin.ts";
 import { plugins } from "../plugins/index.ts";
 import type { Driver } from "../storage/driver.ts";
 import { openMemory } from "../storage/memory.ts";
@@ -154,17 +155,19 @@ export interface StartOptions {
   readonly clock?: TestClock;
   readonly minOperations?: number;
   readonly unauthenticated?: readonly string[];
+  /** Besides the built-in ones. */
+  readonly plugins?: readonly (Plugin | Engine)[];
 }
 
 export async function startCoffer(options: StartOptions = {}): Promise<TestServer> {
   const driver = options.driver ?? openMemory(options.store === undefined ? {} : { store: options.store });
   const { clock = testClock() } = options;
   const log = testLog();
-  const { minOperations, unauthenticated = [] } = options;
+  const { minOperations, unauthenticated = [], plugins: others = [] } = options;
   const limits = minOperations === undefined ? {} : { minOperations };
   const coffer = openCoffer({
     storage: driver,
-    plugins,
+    plugins: [...plugins, ...others],
     log,
     version: "0.0.0-test",
     clock,
