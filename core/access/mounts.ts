@@ -122,7 +122,7 @@ export class Mounts implements MountNeeds {
       const tuned = {
         ...entry,
         description: description ?? entry.description,
-        config: leaseTtls(now.defaultLeaseTtl, now.maxLeaseTtl),
+        config: { ...entry.config, ...leaseTtls(now.defaultLeaseTtl, now.maxLeaseTtl) },
       };
       return replaced(table, entry, tuned);
     });
