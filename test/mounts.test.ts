@@ -100,6 +100,32 @@ describe("disabling a mount", () => {
     expect(below(store, uuid)).toEqual([]);
   });
 
+  test("is not undone by a request that read the table before, and got it late", async () => {
+    const store = new Map<string, Uint8Array>();
+    const [asked, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let isLate = false;
+    const driver = wrapDriver(memoryOver(store, false), async (operation, key, act) => {
+      const result = await act();
+      if (isLate && operation === "get" && key === "core/mounts") {
+        isLate = false;
+        asked.resolve();
+        await late.promise;
+      }
+      return result;
+    });
+    await using server = await startCoffer({ driver });
+    const { token } = await server.initAndUnseal();
+    await enable(server, token, "kv");
+    const uuid = (await mountsOf(server, token)).get("kv/");
+    isLate = true;
+    const written = server.call("PUT", "kv/a", { token, body: { a: 1 } });
+    await asked.promise;
+    expect((await server.call("DELETE", "sys/mounts/kv", { token })).status).toBe(204);
+    late.resolve();
+    expect((await written).status).toBe(404);
+    expect(below(store, uuid)).toEqual([]);
+  });
+
   test("frees its path for another mount, which is empty", async () => {
     const { server, token } = await mountedServer();
     const uuid = (await mountsOf(server, token)).get("kv/");

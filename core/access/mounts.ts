@@ -32,6 +32,8 @@ export class Mounts implements MountNeeds {
   readonly #table: MountTableStore;
   readonly #engines: readonly Engine[];
   readonly #live = new Map<string, LiveMount>();
+  /** The uuids of mounts that were removed here: a table that was read before must not bring one back. */
+  readonly #removed = new Set<string>();
 
   private constructor(barrier: Barrier, engines: readonly Engine[]) {
     this.#barrier = barrier;
@@ -59,7 +61,7 @@ export class Mounts implements MountNeeds {
   /** The mount that answers `path` and what is left of the path below it. */
   async find(path: string): Promise<{ mount: LiveMount; rest: string } | undefined> {
     const entry = mountOf(await this.#table.read(), path);
-    if (entry === undefined || entry.tainted) return undefined;
+    if (entry === undefined || entry.tainted || this.#removed.has(entry.uuid)) return undefined;
     const engine = this.#engineOf(entry.type, entry.options ?? {});
     if (engine === undefined) return undefined;
     let mount = this.#live.get(entry.uuid);
@@ -139,6 +141,7 @@ export class Mounts implements MountNeeds {
   }
 
   async #remove({ uuid }: MountEntry): Promise<void> {
+    this.#removed.add(uuid);
     const live = this.#live.get(uuid);
     this.#live.delete(uuid);
     await live?.gate.close();
