@@ -1,5 +1,6 @@
 /** Tables as `vault` prints them: columns four spaces apart, a line of dashes under the head, "n/a" for an empty cell. */
 
+import { formatDurationShort } from "../core/duration.ts";
 import { escapeLine } from "./escape.ts";
 import { isObject, numberText } from "./json.ts";
 
@@ -65,11 +66,5 @@ export function plainText(value: unknown): string {
 
 /** Whole seconds in the shortest of Go's notations: `768h`, `1h30m`, `90s` is `1m30s`. */
 function durationText(seconds: number): string {
-  if (!Number.isInteger(seconds) || seconds <= 0) return `${seconds}s`;
-  const parts = [
-    [Math.floor(seconds / 3600), "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [seconds % 60, "s"],
-  ] as const;
-  return parts.map(([count, unit]) => (count === 0 ? "" : `${count}${unit}`)).join("");
+  return Number.isInteger(seconds) && seconds > 0 ? formatDurationShort(seconds) : `${seconds}s`;
 }

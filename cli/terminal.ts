@@ -3,7 +3,7 @@
  * case, followed by `coffer: hint: …` lines; nothing is coloured; a reader who has gone away (`| head -1`) is no error.
  */
 
-import { type CliError, CliError as Failure } from "./errors.ts";
+import { CliError } from "./errors.ts";
 import { escapeLine, escapeText } from "./escape.ts";
 import type { Environment } from "./environment.ts";
 
@@ -46,7 +46,7 @@ function openSink(stream: NodeJS.WriteStream, name: string): Sink {
         stream.write(text, (error) => done(error ?? undefined)),
       );
       if (failure === undefined || ("code" in failure && failure.code === "EPIPE")) return;
-      throw new Failure(`cannot write to ${name}`, "is the disk full? the output is not complete", {
+      throw new CliError(`cannot write to ${name}`, "is the disk full? the output is not complete", {
         cause: failure,
       });
     },

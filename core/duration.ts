@@ -48,23 +48,12 @@ export function parseNanoseconds(text: string): bigint {
   return within(days * DAY);
 }
 
-/** Go's `Duration.String()` for whole seconds: `0s`, `1m30s`, `25h0m0s`. */
-export function formatDuration(seconds: number): string {
-  const [sign, h, m, s] = split(seconds);
-  if (h > 0) return `${sign}${h}h${m}m${s}s`;
-  return m > 0 ? `${sign}${m}m${s}s` : `${sign}${s}s`;
-}
-
-/** The same without the units that are zero: `25h`, `1h5s`; zero is `""`. */
+/** Go's text for whole seconds, without the units that are zero: `25h`, `1h5s`; zero is `""`. */
 export function formatDurationShort(seconds: number): string {
-  const [sign, h, m, s] = split(seconds);
-  const units = `${h > 0 ? `${h}h` : ""}${m > 0 ? `${m}m` : ""}${s > 0 ? `${s}s` : ""}`;
-  return units === "" ? "" : sign + units;
-}
-
-function split(seconds: number): [sign: string, hours: number, minutes: number, seconds: number] {
   const total = Math.abs(seconds);
-  return [seconds < 0 ? "-" : "", Math.floor(total / 3600), Math.floor((total % 3600) / 60), total % 60];
+  const [h, m, s] = [Math.floor(total / 3600), Math.floor((total % 3600) / 60), total % 60];
+  const units = `${h > 0 ? `${h}h` : ""}${m > 0 ? `${m}m` : ""}${s > 0 ? `${s}s` : ""}`;
+  return units === "" ? "" : (seconds < 0 ? "-" : "") + units;
 }
 
 /** Go's strconv.ParseInt(text, 10, 64); a string is the reason why not. */

@@ -1,8 +1,9 @@
 /**
  * What built-in plugins need of the engine beyond a view, as narrow interfaces. None of them exposes key material: the
- * KEK, the root key and the keyring are out of every plugin's reach. Shares, tokens and keys that pass through are
- * handed out as Secret where they are not the answer itself.
+ * KEK, the root key and the keyring are out of every plugin's reach. Shares and tokens are handed out as Secret, so that
+ * an object that holds one can be logged, or be part of an error, without giving it away.
  */
+import type { Secret } from "./secret.ts";
 
 import type { Family } from "./metrics/family.ts";
 
@@ -54,9 +55,9 @@ export interface InitSettings {
 /** Handed out once, by the answer to `sys/init`. */
 export interface Initialised {
   /** The shares; with PGP keys the messages (binary) that hold their hex text. */
-  readonly shares: readonly Uint8Array[];
+  readonly shares: readonly Secret<Uint8Array>[];
   /** The token; with a PGP key base64 of the message (binary) that holds it. */
-  readonly rootToken: string;
+  readonly rootToken: Secret<string>;
 }
 
 /** `sys/key-status`. */
@@ -178,7 +179,7 @@ export interface TokenSettings {
 
 /** A token and what is known of it: for its holder only. */
 export interface HeldToken {
-  readonly token: string;
+  readonly token: Secret<string>;
   readonly info: TokenInfo;
 }
 

@@ -2,7 +2,7 @@
  * The plugin API: all that a plugin sees of Coffer.
  *
  * Routes are data. What a route needs (a token, sudo, a body of a certain form and size, whether it works while sealed)
- * is said in its fields, and the pipeline (`http/pipeline.ts`) sees to it before the handler runs: a plugin cannot
+ * is said in its fields, and the pipeline (`http/app.ts`) sees to it before the handler runs: a plugin cannot
  * forget it. A handler gets decoded, validated input and returns a {@link Reply}; it never sees a request, a driver or
  * a key.
  *
@@ -77,7 +77,7 @@ export interface Route<Schema extends v.GenericSchema = v.GenericSchema> {
   readonly access: Access;
   /**
    * `envelope`: the answer stands in Vault's envelope. `duplicate`: its data is also repeated at the top, as old
-   * clients read it. `bare`: without envelope, body fields of fixed types, no token, and another verb gets a plain 405.
+   * clients read it. `bare`: without envelope, body fields of fixed types, and another verb gets a plain 405, whatever the token.
    */
   readonly form: "envelope" | "duplicate" | "bare";
   /**

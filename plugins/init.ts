@@ -53,9 +53,9 @@ export default definePlugin({
         return {
           kind: "bare",
           body: {
-            keys: shares.map(toHex),
-            keys_base64: shares.map(toBase64),
-            root_token: rootToken,
+            keys: shares.map((share) => toHex(share.reveal())),
+            keys_base64: shares.map((share) => toBase64(share.reveal())),
+            root_token: rootToken.reveal(),
           },
         };
       },

@@ -120,7 +120,7 @@ function displayName(name: string): string {
 
 function authBlock({ token, info }: HeldToken): object {
   return {
-    client_token: token,
+    client_token: token.reveal(),
     accessor: info.accessor,
     policies: info.policies,
     token_policies: info.policies,
@@ -138,7 +138,7 @@ function authBlock({ token, info }: HeldToken): object {
 function lookupData({ token, info }: HeldToken): object {
   const isFirst = info.path === "auth/token/root";
   return {
-    id: token,
+    id: token.reveal(),
     accessor: info.accessor,
     policies: info.policies,
     path: info.path,

@@ -14,6 +14,7 @@ const TOOLS: Readonly<Record<string, string>> = {
   openssl: "openssl",
   unshare: "util-linux",
   "systemd-analyze": "systemd",
+  strace: "strace",
 };
 
 /** For tests that say nothing else; properties and real processes take their time on a busy machine. */

@@ -6,6 +6,7 @@
  * engine checks this before it calls a driver. A value above `maxValue` rejects with a RangeError, certainly not written.
  *
  * Bytes are handed over, in both directions: neither side changes them afterwards, so a driver in memory needs no copies.
+ * Nor does a driver take them away: one that hands memory to another thread (file.ts) makes a copy for that.
  *
  * A write has three outcomes and no others:
  * - it resolves (a swap: with `true`): the value is durable, it survives a crash of the process and of the machine;

@@ -51,7 +51,8 @@ export function createStore({ folder, db, fresh }: StorePaths): void {
   chmodSync(fresh, 0o600);
   const made = new Database(fresh, { readwrite: true });
   try {
-    made.run("PRAGMA synchronous = FULL");
+    // Until it has its name nobody looks for it: it is synced once, when it is whole.
+    made.run("PRAGMA synchronous = OFF");
     made.run("BEGIN");
     made.run(`PRAGMA application_id = ${APPLICATION_ID}`);
     made.run(`PRAGMA user_version = ${FORMAT}`);

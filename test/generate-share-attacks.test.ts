@@ -63,8 +63,12 @@ describe("attacks", () => {
     expect(() => openGiven(key, other, sealed)).toThrow(damaged);
     expect(() => openGiven(key, first.id, { ...sealed, x: (sealed.x % 255) + 1 })).toThrow(damaged);
     expect(() => openGiven(new Uint8Array(32), first.id, sealed)).toThrow(damaged);
-    // What is stored is under a key that only the barrier's root key gives.
+    // What is stored is under a key that only the barrier's root key gives, and one of its own for each attempt.
     expect(() => openGiven(key, first.id, given)).toThrow(damaged);
+    const { keys: derived } = await barrierOver(store, keys.slice(0, 2));
+    const keyOf = (id: string) => derived.deriveKey(`coffer generate-share ${id}`);
+    expect(openGiven(keyOf(first.id), first.id, given).toHex()).toBe(keys[0] ?? "");
+    expect(() => openGiven(keyOf(other), first.id, given)).toThrow(damaged);
     for (const text of ["", "x", "AAAA", sealed.sealed.slice(4)]) {
       expect(() => openGiven(key, first.id, { ...sealed, sealed: text })).toThrow(damaged);
     }

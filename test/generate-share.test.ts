@@ -86,6 +86,19 @@ describe("the answer", () => {
   });
 });
 
+describe("the last answer", () => {
+  test("can be had again until the next start, and not after it, though that be cancelled", async () => {
+    const { server, token, keys, start, give, call } = await openCeremony(alice);
+    await using _ = server;
+    await generateShare(server, token, keys.slice(0, 3), alice);
+    expect((await must(give(keys[0]))).body["complete"]).toBe(true);
+    await start(bob);
+    await must(call("DELETE", ATTEMPT, { token }));
+    for (const key of keys.slice(0, 3))
+      expect(await give(key)).toMatchObject({ status: 400, body: { errors: ["no share generation in progress"] } });
+  });
+});
+
 describe("an attempt", () => {
   test("leaves nothing behind when it is cancelled: the given shares are gone from the store", async () => {
     const { server, token, store, keys, start, give, call } = await openCeremony(alice);
@@ -116,6 +129,18 @@ describe("an attempt", () => {
     expect(await registerIn(store, keys.slice(0, 3))).toEqual(before);
     expect(await countOf(server)).toBe(5);
     expect(await start()).toMatchObject({ started: true, progress: 0 });
+  });
+
+  test("that expired is taken out of the store by the timer, though nobody asks", async () => {
+    const { server, store, keys, start, give, clock } = await openCeremony(alice);
+    await using _ = server;
+    const before = await registerIn(store, keys.slice(0, 3));
+    await start();
+    await must(give(keys[0]));
+    await clock.pass(HOUR - 1);
+    expect((await registerIn(store, keys.slice(0, 3))).attempt?.given).toHaveLength(1);
+    await clock.pass(30_000);
+    expect(await registerIn(store, keys.slice(0, 3))).toEqual(before);
   });
 
   test("that expired makes room for the next start", async () => {

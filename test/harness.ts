@@ -6,6 +6,7 @@ import type { Peer } from "../core/http/peer.ts";
 import { utf8 } from "../core/encoding.ts";
 import type { Log } from "../core/log.ts";
 import type { MetricsOutput } from "../core/metrics/metrics.ts";
+import type { Engine, Plugin } from "../core/plugin.ts";
 import { plugins } from "../plugins/index.ts";
 import type { Driver } from "../storage/driver.ts";
 import { openMemory } from "../storage/memory.ts";
@@ -18,6 +19,8 @@ export function runs(usual: number): number {
 export interface TestClock extends Clock {
   /** Time passes: both clocks go on by `ms`, and what was to be done every so often is done once if it is due. */
   advance(ms: number): void;
+  /** The same, and waits until that is done. */
+  pass(ms: number): Promise<void>;
   /** Somebody sets the wall clock `ms` ahead (or back, when negative). */
   setWall(ms: number): void;
   /** The machine sleeps with a monotonic clock that counts it, and a wall clock that stands still. */
@@ -28,7 +31,7 @@ export function testClock(): TestClock {
   let wall = Date.parse("2026-01-01T00:00:00Z");
   let monotonic = 1000;
   const timers = new Set<{ readonly every: number; next: number; readonly act: () => void }>();
-  return {
+  const clock: TestClock = {
     now: () => wall,
     monotonic: () => monotonic,
     every(ms, act) {
@@ -48,10 +51,20 @@ export function testClock(): TestClock {
     setWall(ms) {
       wall += ms;
     },
+    async pass(ms) {
+      clock.advance(ms);
+      await turns(20);
+    },
     setMonotonic(ms) {
       monotonic += ms;
     },
   };
+  return clock;
+}
+
+/** Resolves after `count` turns of the event loop: what waits for no more than the memory driver is done by then. */
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export interface TestLog extends Log {
@@ -153,13 +166,15 @@ export interface StartOptions {
   readonly audit?: AuditSettings;
   /** Who all requests come from. */
   readonly peer?: Peer;
+  /** Besides the built-in ones. */
+  readonly plugins?: readonly (Plugin | Engine)[];
 }
 
 export async function startCoffer(options: StartOptions = {}): Promise<TestServer> {
   const driver = options.driver ?? openMemory(options.store === undefined ? {} : { store: options.store });
   const { clock = testClock() } = options;
   const log = testLog();
-  const { minOperations, refusalsPerMinute, metrics, unauthenticated = [] } = options;
+  const { minOperations, refusalsPerMinute, metrics, unauthenticated = [], plugins: others = [] } = options;
   const limits = {
     ...(minOperations !== undefined && { minOperations }),
     ...(refusalsPerMinute !== undefined && { refusalsPerMinute }),
@@ -167,7 +182,7 @@ export async function startCoffer(options: StartOptions = {}): Promise<TestServe
   };
   const coffer = openCoffer({
     storage: driver,
-    plugins,
+    plugins: [...plugins, ...others],
     log,
     version: "0.0.0-test",
     clock,

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { gate } from "./barrier-store.ts";
 import { forEveryCrash } from "./crash.ts";
 import { Unknown } from "../storage/driver.ts";
-import { type Answer, memoryOver, startCoffer, type TestServer, wrapDriver } from "./harness.ts";
+import { type Answer, memoryOver, startCoffer, type TestServer, turns, wrapDriver } from "./harness.ts";
 
 const SECRETS = ["a", "a/b", "a/b/c", "deep/er/still", "ü/日本", "z"];
 
@@ -80,6 +80,50 @@ describe("disabling a mount", () => {
     gated.open();
     expect((await disabled).status).toBe(204);
     expect((await enable(server, token, "kv")).status).toBe(204);
+  });
+
+  test("waits for a write that is under way, and leaves nothing of it behind", async () => {
+    const store = new Map<string, Uint8Array>();
+    const gated = gate(memoryOver(store));
+    await using server = await startCoffer({ driver: gated.driver });
+    const { token } = await server.initAndUnseal();
+    await enable(server, token, "kv");
+    const uuid = (await mountsOf(server, token)).get("kv/");
+    gated.hold = (operation, key) => operation === "put" && key.startsWith(`logical/${uuid}/`);
+    const written = server.call("PUT", "kv/a", { token, body: { a: 1 } });
+    await gated.waiting();
+    const disabled = server.call("DELETE", "sys/mounts/kv", { token });
+    // Whatever does not wait for the write is over after a few turns.
+    const first = await Promise.race([disabled.then(() => "disabled"), turns(20).then(() => "waiting")]);
+    gated.open();
+    expect([first, (await written).status, (await disabled).status]).toEqual(["waiting", 204, 204]);
+    expect(below(store, uuid)).toEqual([]);
+  });
+
+  test("is not undone by a request that read the table before, and got it late", async () => {
+    const store = new Map<string, Uint8Array>();
+    const [asked, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let isLate = false;
+    const driver = wrapDriver(memoryOver(store, false), async (operation, key, act) => {
+      const result = await act();
+      if (isLate && operation === "get" && key === "core/mounts") {
+        isLate = false;
+        asked.resolve();
+        await late.promise;
+      }
+      return result;
+    });
+    await using server = await startCoffer({ driver });
+    const { token } = await server.initAndUnseal();
+    await enable(server, token, "kv");
+    const uuid = (await mountsOf(server, token)).get("kv/");
+    isLate = true;
+    const written = server.call("PUT", "kv/a", { token, body: { a: 1 } });
+    await asked.promise;
+    expect((await server.call("DELETE", "sys/mounts/kv", { token })).status).toBe(204);
+    late.resolve();
+    expect((await written).status).toBe(404);
+    expect(below(store, uuid)).toEqual([]);
   });
 
   test("frees its path for another mount, which is empty", async () => {

@@ -3,17 +3,21 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { MOUNTS_PATH } from "../core/access/mount-table.ts";
+import { Mounts } from "../core/access/mounts.ts";
 import { Barrier } from "../core/barrier/barrier.ts";
 import { activeTerm, KEYRING_PATH, openKeyring } from "../core/barrier/keyring.ts";
 import { AuthenticationFailed } from "../core/crypto.ts";
-import { fromUtf8 } from "../core/encoding.ts";
+import { fromUtf8, utf8 } from "../core/encoding.ts";
 import { ROOT_KEYS_PATH, unwrapRootKeys } from "../core/seal/root-keys.ts";
 import { parseSealConfig, SEAL_CONFIG_PATH } from "../core/seal/seal-config.ts";
 import { combine } from "../core/seal/shamir.ts";
 import { parseShare } from "../core/seal/share-text.ts";
+import kv1 from "../plugins/kv1.ts";
 import { openMemory } from "../storage/memory.ts";
 import { temporaryFolder } from "./file-store.ts";
-import { rejection, testClock } from "./harness.ts";
+import { rejection, testClock, testLog } from "./harness.ts";
+import { openFrame, sealFrame } from "./vault-format.ts";
 
 interface Fixture {
   readonly keys: readonly string[];
@@ -139,13 +143,96 @@ describe("a store of OpenBao", () => {
   });
 });
 
-/** The uuid of each mount, by its path. The table is gzip behind the letter `G`. */
-async function readMounts(barrier: Barrier): Promise<Map<string, string>> {
-  const table = (await barrier.get("core/mounts")) ?? new Uint8Array();
+describe("what a newer server has written beside what is known, or OpenBao", () => {
+  const more = { newer: { list: [1, "é"] }, empty: null };
+
+  test("stays in the keyring through rotation, settings, counting and giving back", async () => {
+    const [rootKey = new Uint8Array()] = await rootKeys();
+    const read = (frame: Uint8Array) => JSON.parse(fromUtf8(openFrame(rootKey, KEYRING_PATH, frame))) as StoredKeyring;
+    const before = read(stored(KEYRING_PATH));
+    const widened = {
+      ...before,
+      ...more,
+      Keys: before.Keys.map((key) => ({ ...key, ...more, of: key.Term })),
+      RotationConfig: { ...before.RotationConfig, ...more },
+    };
+    const entries = new Map(store);
+    entries.set(KEYRING_PATH, sealFrame(1, 2, rootKey, KEYRING_PATH, utf8(JSON.stringify(widened))));
+    const driver = openMemory({ store: entries });
+    const barrier = await Barrier.open(await rootKeys(), { driver, clock: testClock() });
+    for (let i = 0; i < 100; i += 1) await barrier.put(`logical/new/${i}`, new Uint8Array([i]));
+    await barrier.keys.rotate();
+    await barrier.keys.configure({ enabled: undefined, maxOperations: 3_000_000, interval: undefined });
+    await barrier.put("logical/new/again", new Uint8Array());
+    await barrier.close();
+
+    const { Keys, RotationConfig, incarnation: _ours, ...rest } = read(entries.get(KEYRING_PATH) ?? new Uint8Array());
+    const { Keys: _keys, RotationConfig: _settings, ...others } = widened;
+    expect(rest).toEqual(others);
+    expect(RotationConfig).toEqual({ ...widened.RotationConfig, MaxOperations: 3_000_000 });
+    // OpenBao does not sort them.
+    const was = [...widened.Keys].sort((a, b) => a.Term - b.Term);
+    expect(Keys.slice(0, 3)).toEqual(was.slice(0, 3));
+    expect(Keys[3]).toEqual({ ...must(was[3]), encryptions: expect.any(Number) } as never);
+    expect(Keys[4]).toMatchObject({ Term: 5, Version: 1, encryptions: 1 });
+  });
+
+  test("stays in the mount table when a mount is tuned, another made, and one removed", async () => {
+    const barrier = await openStore();
+    const { entries } = await readTable(barrier);
+    const widen = (entry: StoredMount) => ({ ...entry, ...more, config: { ...entry.config, ...more } });
+    const before = { type: "mounts", entries: entries.map(widen), ...more };
+    await barrier.put(MOUNTS_PATH, utf8(JSON.stringify(before)));
+    const mounts = await Mounts.open(barrier, [kv1], testLog());
+    const [tuned, removed] = before.entries.filter(({ type }) => type === "kv");
+    await mounts.tune(must(tuned).path, { description: "mine", defaultLeaseTtl: 60 });
+    await mounts.enable({ path: "made/", type: "kv", local: false, sealWrap: false, options: {} });
+    await mounts.disable(must(removed).path);
+
+    const after = JSON.parse(await text(barrier, MOUNTS_PATH)) as typeof before;
+    const config = { ...must(tuned).config, default_lease_ttl: 60_000_000_000 };
+    const left = before.entries
+      .filter((entry) => entry !== removed)
+      .map((entry) => (entry === tuned ? { ...entry, description: "mine", config } : entry));
+    expect(after).toEqual({ ...before, entries: [...left, after.entries.at(-1) as never] });
+    expect(after.entries.at(-1)).toMatchObject({ path: "made/", namespace_id: "root" });
+    // What OpenBao itself wrote is among it.
+    expect(must(after.entries.find(({ path }) => path === "sys/"))).toMatchObject({
+      backend_aware_uuid: expect.any(String),
+      config: { passthrough_request_headers: ["Accept"] },
+    });
+    await barrier.close();
+  });
+});
+
+interface StoredKeyring {
+  readonly Keys: readonly { readonly Term: number }[];
+  readonly RotationConfig: object;
+  readonly incarnation?: string;
+}
+
+interface StoredMount {
+  readonly path: string;
+  readonly type: string;
+  readonly uuid: string;
+  readonly config: object;
+}
+
+function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("it is missing");
+  return value;
+}
+
+/** The mount table, which is gzip behind the letter `G`. */
+async function readTable(barrier: Barrier): Promise<{ entries: StoredMount[] }> {
+  const table = (await barrier.get(MOUNTS_PATH)) ?? new Uint8Array();
   expect(table[0]).toBe("G".charCodeAt(0));
-  const { entries } = JSON.parse(fromUtf8(gunzipSync(table.subarray(1)))) as {
-    entries: { path: string; uuid: string }[];
-  };
+  return JSON.parse(fromUtf8(gunzipSync(table.subarray(1)))) as { entries: StoredMount[] };
+}
+
+/** The uuid of each mount, by its path. */
+async function readMounts(barrier: Barrier): Promise<Map<string, string>> {
+  const { entries } = await readTable(barrier);
   return new Map(entries.map(({ path, uuid }) => [path, uuid]));
 }
 

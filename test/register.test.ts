@@ -5,7 +5,14 @@ import { Barrier } from "../core/barrier/barrier.ts";
 import { createKeyring, KEYRING_PATH, sealKeyring } from "../core/barrier/keyring.ts";
 import { randomBytes } from "../core/crypto.ts";
 import { toBase64, utf8 } from "../core/encoding.ts";
-import { createRegister, encodeRegister, fingerprint, readRegister, REGISTER_PATH } from "../core/seal/register.ts";
+import {
+  createRegister,
+  encodeRegister,
+  fingerprint,
+  freeCoordinate,
+  readRegister,
+  REGISTER_PATH,
+} from "../core/seal/register.ts";
 import { split } from "../core/seal/shamir.ts";
 import { openMemory } from "../storage/memory.ts";
 import { rejection, runs, testClock } from "./harness.ts";
@@ -101,6 +108,34 @@ describe("the register of shares", () => {
       expect(refused.message).toBe("core/register holds no register of shares that this version can read");
       expect(Bun.inspect(refused)).not.toContain(register.commitment_key);
     }
+  });
+});
+
+describe("a free coordinate", () => {
+  /** A register of `count` shares, at the coordinates from 1 on. */
+  const registerOf = (count: number) => {
+    const shares = Array.from({ length: count }, (_, index) => new Uint8Array(33).fill(index + 1));
+    return createRegister(randomBytes(32), shares, 2, [], NOW);
+  };
+
+  // 200 free ones are the case in which a byte modulo their number would prefer the first 56.
+  test.each([3, 55, 155, 253])("is any that was never issued, each as likely, when %d were", (count) => {
+    const register = registerOf(count);
+    const [free, each] = [255 - count, 100];
+    const drawn = new Map<number, number>();
+    for (let i = 0; i < free * each; i += 1) {
+      const x = freeCoordinate(register) ?? 0;
+      drawn.set(x, (drawn.get(x) ?? 0) + 1);
+    }
+    expect([...drawn.keys()].sort((a, b) => a - b)).toEqual(Array.from({ length: free }, (_, i) => count + 1 + i));
+    // Chi-square: its mean is the number of the free ones less 1. Ten standard deviations do not come about by chance.
+    const chiSquare = [...drawn.values()].reduce((sum, seen) => sum + (seen - each) ** 2 / each, 0);
+    expect(chiSquare).toBeLessThan(free - 1 + 10 * Math.sqrt(2 * (free - 1)));
+  });
+
+  test("is none when all have been issued", () => {
+    expect(freeCoordinate(registerOf(254))).toBe(255);
+    expect(freeCoordinate(registerOf(255))).toBeUndefined();
   });
 });
 

@@ -102,17 +102,13 @@ describe("by age", () => {
   test("within a minute while the server runs, and not before the time", async () => {
     await using server = await start();
     await server.configure({ interval: "24h" });
-    const turn = async (ms: number) => {
-      server.clock.advance(ms);
-      await Bun.sleep(1);
-    };
-    await turn(23 * HOUR + 59 * 60_000 + 59_000);
+    await server.clock.pass(23 * HOUR + 59 * 60_000 + 59_000);
     expect((await server.status()).term).toBe(1);
-    await turn(30_000);
-    await turn(30_000);
+    await server.clock.pass(30_000);
+    await server.clock.pass(30_000);
     expect((await server.status()).term).toBe(2);
-    await turn(60_000);
-    await turn(60_000);
+    await server.clock.pass(60_000);
+    await server.clock.pass(60_000);
     expect((await server.status()).term).toBe(2);
   });
 
@@ -146,16 +142,14 @@ describe("by age", () => {
     expect((await server.status()).term).toBe(1);
     expect(server.log.lines.join("\n")).toContain("the encryption key is due for rotation");
     isFull = false;
-    server.clock.advance(60_000);
-    await Bun.sleep(1);
+    await server.clock.pass(60_000);
     expect((await server.status()).term).toBe(2);
   });
 
   test("at once when the interval that is set has passed already, also when it is enabled again", async () => {
     await using server = await start();
     await server.configure({ enabled: false, interval: "24h" });
-    server.clock.advance(30 * HOUR);
-    await Bun.sleep(1);
+    await server.clock.pass(30 * HOUR);
     expect((await server.status()).term).toBe(1);
     await server.configure({ enabled: true });
     expect((await server.status()).term).toBe(2);
@@ -166,8 +160,7 @@ describe("by age", () => {
 
   test("not at all without an interval", async () => {
     await using server = await start();
-    server.clock.advance(10_000 * HOUR);
-    await Bun.sleep(1);
+    await server.clock.pass(10_000 * HOUR);
     expect((await server.status()).term).toBe(1);
   });
 
@@ -185,8 +178,7 @@ describe("by age", () => {
       [23, term],
       [1, term + 1],
     ] as const) {
-      server.clock.advance(hours * HOUR);
-      await Bun.sleep(1);
+      await server.clock.pass(hours * HOUR);
       expect((await server.status()).term).toBe(expected);
     }
   });

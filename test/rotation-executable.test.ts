@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openFile } from "../storage/file.ts";
 import { newFolder, type Server, startServer } from "./executable.ts";
+import { announceSeed } from "./kill.ts";
 import { type Change, settingsAfter } from "./rotation-step.ts";
 import { storedKeyring } from "./stored-keyring.ts";
 import { openFrame, splitFrame, type VaultKeyring } from "./vault-format.ts";
@@ -88,9 +89,11 @@ class Acknowledged {
   readonly entries = new Set<string>();
   /** The settings that were acknowledged, and those that may have been stored since. */
   settings: string[];
+  readonly #random: () => number;
   #names = 0;
 
-  constructor(keyring: VaultKeyring) {
+  constructor(keyring: VaultKeyring, random: () => number) {
+    this.#random = random;
     this.settings = [settingsAfter(keyring, {})];
   }
 
@@ -112,7 +115,7 @@ class Acknowledged {
     let turn = 0;
     const configure = async () => {
       turn += 1;
-      const max_operations = 1_000_000 + Math.floor(Math.random() * 1e9);
+      const max_operations = 1_000_000 + Math.floor(this.#random() * 1e9);
       const change: Required<Change> = { max_operations, interval: 86_400 + turn, enabled: turn % 2 === 0 };
       const sent = settingsAfter(undefined, change);
       this.settings.push(sent);
@@ -169,12 +172,13 @@ describe("kill -9 while the server rotates, configures and writes", () => {
       await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
       await server.stop();
       let keyring = await inspect(folder, share);
-      const done = new Acknowledged(keyring);
+      const random = announceSeed();
+      const done = new Acknowledged(keyring, random);
       for (let kill = 0; kill < KILLS; kill += 1) {
         server = await startServer({ args: storage(folder) });
         await server.unseal(keys);
         const load = done.load(server, token);
-        await Bun.sleep(20 + Math.random() * 150);
+        await Bun.sleep(20 + random() * 150);
         await server.kill();
         await load;
         const found = await inspect(folder, share);

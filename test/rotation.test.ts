@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { KEYRING_PATH, openKeyring, sealKeyring } from "../core/barrier/keyring.ts";
 import { Unknown } from "../storage/driver.ts";
+import { turns } from "./harness.ts";
 import { aroundSwaps, start } from "./rotation-server.ts";
 import { rootKeyOf } from "./stored-keyring.ts";
 
@@ -127,7 +128,7 @@ describe("rotate", () => {
     hook.before = fail;
     const rotated = server.ask("POST", "sys/rotate");
     const writes = Array.from({ length: 200 }, (_, i) => server.put(`w-${i}`));
-    await Bun.sleep(5);
+    await turns(50);
     gate.resolve();
     expect((await rotated).status).toBe(500);
     await Promise.all(writes);

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { format, inspect } from "node:util";
+import { initialise } from "../core/seal/init.ts";
 import { Secret } from "../core/secret.ts";
+import { openMemory } from "../storage/memory.ts";
+import { testClock } from "./harness.ts";
 
 const HIDDEN = "hunter2";
 const secret = new Secret(HIDDEN);
@@ -57,6 +60,18 @@ describe("a secret", () => {
     const lines = printed.join("\n").split("\n");
     expect(lines.filter((line) => line.includes(HIDDEN) && !line.includes("new Secret("))).toEqual([]);
     expect(printed[0]).toContain("«redacted»");
+  });
+
+  test("holds what init hands out, which prints without shares and token", async () => {
+    const settings = { shares: 3, threshold: 2, pgpKeys: [], rootTokenPgpKey: "" };
+    const made = await initialise(openMemory(), testClock(), settings);
+    const printed = [Bun.inspect(made), inspect(made, { depth: null, showHidden: true }), JSON.stringify(made)].join();
+    expect(printed).not.toContain(made.rootToken.reveal());
+    for (const share of made.shares) {
+      const bytes = share.reveal();
+      expect(printed).not.toContain(bytes.toHex().slice(0, 16));
+      expect(printed).not.toContain([...bytes.subarray(0, 4)].join(", "));
+    }
   });
 
   test("is what it was to who asks", () => {

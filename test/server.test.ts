@@ -13,8 +13,14 @@ async function encryptions(server: Server, token: string): Promise<number> {
   return Number((await server.call("GET", "sys/key-status", { token })).body["encryptions"]);
 }
 
-/** A request whose last byte waits for `finish`; what the server has answered by the end of the connection. */
-function openRequest(server: Server, path: string, token: string, body: string): { finish(): Promise<string> } {
+interface OpenRequest {
+  /** Resolves when all but the last byte has left this process. */
+  readonly begun: Promise<void>;
+  /** Sends the last byte; what the server has answered by the end of the connection. */
+  finish(): Promise<string>;
+}
+
+function openRequest(server: Server, path: string, token: string, body: string): OpenRequest {
   const socket = connect(server.port, "127.0.0.1");
   const answer = new Promise<string>((resolve) => {
     let text = "";
@@ -23,13 +29,21 @@ function openRequest(server: Server, path: string, token: string, body: string):
     socket.on("close", () => resolve(text));
   });
   const head = [`PUT /v1/${path} HTTP/1.1`, "Host: x", `X-Vault-Token: ${token}`, `Content-Length: ${body.length}`];
-  socket.write(`${head.join("\r\n")}\r\n\r\n${body.slice(0, -1)}`);
+  const begun = new Promise<void>((resolve) => {
+    socket.write(`${head.join("\r\n")}\r\n\r\n${body.slice(0, -1)}`, () => resolve());
+  });
   return {
+    begun,
     finish() {
       socket.write(body.slice(-1));
       return answer;
     },
   };
+}
+
+/** Resolves when `condition` holds, which a process that is watched from outside tells nobody. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await Bun.sleep(5);
 }
 
 describe("a stop", () => {
@@ -57,9 +71,12 @@ describe("a stop", () => {
           written.push(path);
         }
       });
-      await Bun.sleep(200);
+      await Promise.all(begun.map((request) => request.begun));
+      // What came before these on other connections has been read when they are answered.
+      const enough = written.length + 100;
+      await until(() => written.length >= enough);
       server.signal(signal);
-      await Bun.sleep(50);
+      await until(() => server.log.some(({ msg }) => msg === "stopping"));
       const answers = await Promise.all(begun.map((request) => request.finish()));
       expect(await server.exited).toBe(0);
       stopped.abort();
@@ -99,10 +116,15 @@ describe("a stop", () => {
     let text = "";
     const closed = new Promise((resolve) => socket.once("close", resolve));
     socket.write(`GET /v1/kv?list=true HTTP/1.1\r\nHost: x\r\nX-Vault-Token: ${token}\r\n\r\n`);
-    socket.pause();
-    await Bun.sleep(300);
+    await new Promise<void>((resolve) => {
+      socket.once("data", (bytes) => {
+        socket.pause();
+        text += String(bytes);
+        resolve();
+      });
+    });
     server.signal("SIGTERM");
-    await Bun.sleep(500);
+    await until(() => server.log.some(({ msg }) => msg === "stopping"));
     socket.on("data", (bytes) => (text += String(bytes)));
     socket.resume();
     await closed;
@@ -116,11 +138,10 @@ describe("a stop", () => {
     const idle = connect(server.port, "127.0.0.1");
     await new Promise((resolve) => idle.once("connect", resolve));
     idle.on("error", () => undefined);
-    const started = performance.now();
     expect(await server.stop()).toBe(0);
-    expect(performance.now() - started).toBeLessThan(2000);
     idle.destroy();
-  });
+    // Requests under way are waited for longer than this.
+  }, 20_000);
 });
 
 describe("a start is refused", () => {

@@ -32,7 +32,7 @@ export async function family() {
   const store = await tokenStore();
   const { tokens, barrier } = await store.open();
   const grow = async (under: string, orphan = false) =>
-    (await tokens.create(await callerOf(tokens, under), made(undefined, orphan))).token;
+    (await tokens.create(await callerOf(tokens, under), made(undefined, orphan))).token.reveal();
   const parent = await grow(store.root);
   const sibling = await grow(store.root);
   const child = await grow(parent);

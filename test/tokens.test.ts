@@ -22,8 +22,10 @@ describe("tokens", () => {
     const caller = await callerOf(tokens, root);
     const meta = { constructor: "x", a: "b" };
     const held = await tokens.create(caller, { id: "mine", displayName: "token-x", meta, orphan: false });
-    expect(held.token).toBe("mine");
-    expect(await tokens.self(await callerOf(tokens, "mine"))).toEqual(held);
+    expect(held.token.reveal()).toBe("mine");
+    const self = await tokens.self(await callerOf(tokens, "mine"));
+    expect([self.token.reveal(), self.info]).toEqual(["mine", held.info]);
+    expect(Bun.inspect(self)).not.toContain("mine");
     expect(held.info).toMatchObject({ policies: ["root"], path: "auth/token/create", orphan: false, meta });
     expect((await tokens.self(caller)).info).toMatchObject({ orphan: true, path: "auth/token/root" });
     expect((await rejection(tokens.create(caller, made("mine")))).message).toBe(
@@ -164,7 +166,7 @@ describe("creating while revoking", () => {
           } else {
             const settings = made("id" in rest ? rest.id : undefined);
             const { token, info } = await engine(i).create(caller, settings);
-            created.push({ token, accessor: info.accessor, by });
+            created.push({ token: token.reveal(), accessor: info.accessor, by });
           }
         });
         await scheduler.waitFor(Promise.allSettled(work));

@@ -74,12 +74,16 @@ export function repeatUpdate(fingerprint: string): string {
 }
 
 /** What a custodian decides about: how the shares would grow, for whom, and how far it has got. */
-export function attemptTable({ progress, required, pgp_fingerprint }: ShareAttempt, { t, n }: Split): string {
-  return columns([
+export function attemptTable(attempt: ShareAttempt, split: Split): string {
+  return columns(attemptRows(attempt, split));
+}
+
+export function attemptRows({ progress, required, pgp_fingerprint }: ShareAttempt, { t, n }: Split): string[][] {
+  return [
     ["Key Shares", `${t} of ${n} → ${t} of ${n + 1}`],
     ["PGP Fingerprint", fingerprintText(pgp_fingerprint)],
     ["Progress", `${progress} of ${required}`],
-  ]);
+  ];
 }
 
 function alreadyStarted(failure: string, { pgp_fingerprint, progress, required }: ShareAttempt): CliError {

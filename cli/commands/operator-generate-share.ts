@@ -5,6 +5,7 @@ import { CliError } from "../errors.ts";
 import { readPublicKey } from "../pgp-key.ts";
 import { columns } from "../table.ts";
 import {
+  attemptRows,
   attemptTable,
   cancelAttempt,
   COMMAND,
@@ -34,12 +35,12 @@ export async function start(context: Context, flags: { readonly pgpKey?: string 
 export async function status(context: Context): Promise<number> {
   const [attempt, split] = await Promise.all([readAttempt(context), readSplit(context)]);
   const details = attempt.started
-    ? attemptTable(attempt, split)
-    : columns([
+    ? attemptRows(attempt, split)
+    : [
         ["Key Shares", `${split.t} of ${split.n}`],
         ["PGP Fingerprint", ""],
-      ]);
-  await context.print(columns([["Started        ", String(attempt.started)]]) + details, attempt);
+      ];
+  await context.print(columns([["Started", String(attempt.started)], ...details]), attempt);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 /**
  * The mount table: which engine answers below which path. One entry at `core/mounts`, in Vault's JSON, so that paths
- * are unique: every change is a compare-and-swap on it. Durations are stored in nanoseconds, as Vault does.
+ * are unique: every change is a compare-and-swap on it. Durations are stored in nanoseconds, as Vault does. Fields that
+ * Vault or a newer Coffer wrote and this one does not know stay as they are.
  */
 import * as v from "valibot";
 import type { Barrier } from "../barrier/barrier.ts";
@@ -14,7 +15,7 @@ export const MOUNTS_PATH = "core/mounts";
 const NANOSECONDS = 1_000_000_000;
 
 const nanoseconds = v.optional(v.pipe(v.number(), v.minValue(0)), 0);
-const mountEntrySchema = v.object({
+const mountEntrySchema = v.looseObject({
   table: v.literal("mounts"),
   /** Ends in "/". */
   path: v.string(),
@@ -22,29 +23,35 @@ const mountEntrySchema = v.object({
   description: v.string(),
   uuid: v.string(),
   accessor: v.string(),
-  config: v.object({ default_lease_ttl: nanoseconds, max_lease_ttl: nanoseconds }),
+  config: v.looseObject({ default_lease_ttl: nanoseconds, max_lease_ttl: nanoseconds }),
   options: v.nullable(stringMap),
   local: v.boolean(),
   seal_wrap: v.boolean(),
   /** Being unmounted: it answers no more, and its data is being deleted. */
   tainted: v.optional(v.boolean(), false),
 });
-const tableSchema = v.object({ type: v.literal("mounts"), entries: v.array(mountEntrySchema) });
+const tableSchema = v.looseObject({ type: v.literal("mounts"), entries: v.array(mountEntrySchema) });
 
 export type MountEntry = Readonly<v.InferOutput<typeof mountEntrySchema>>;
 
 /** The mounts, by their path. */
 export type MountTable = ReadonlyMap<string, MountEntry>;
 
+interface StoredTable {
+  readonly mounts: MountTable;
+  /** What else the entry holds. */
+  readonly others: Readonly<Record<string, unknown>>;
+}
+
 export class MountTableStore {
-  readonly #entries: CachedEntries<MountTable>;
+  readonly #entries: CachedEntries<StoredTable>;
 
   constructor(barrier: Barrier) {
     this.#entries = new CachedEntries(barrier, decodeTable, 1);
   }
 
   async read(): Promise<MountTable> {
-    return (await this.#read()).value;
+    return (await this.#read()).value.mounts;
   }
 
   /**
@@ -53,13 +60,13 @@ export class MountTableStore {
   async change(decide: (table: MountTable) => Iterable<MountEntry> | undefined): Promise<void> {
     for (;;) {
       const { value, stored } = await this.#read();
-      const changed = decide(value);
+      const changed = decide(value.mounts);
       if (changed === undefined) return;
-      if (await this.#entries.swap(MOUNTS_PATH, stored, encodeTable(changed))) return;
+      if (await this.#entries.swap(MOUNTS_PATH, stored, encodeTable(changed, value.others))) return;
     }
   }
 
-  async #read(): Promise<{ value: MountTable; stored: Uint8Array }> {
+  async #read(): Promise<{ value: StoredTable; stored: Uint8Array }> {
     const held = await this.#entries.read(MOUNTS_PATH);
     if (held === undefined) throw new ApiError("damaged", `the mount table at ${MOUNTS_PATH} is missing`);
     return held;
@@ -113,26 +120,27 @@ export function firstTable(): Uint8Array {
     local: false,
     seal_wrap: true,
   });
-  return encodeTable([system]);
+  return encodeTable([system], {});
 }
 
-function encodeTable(entries: Iterable<MountEntry>): Uint8Array {
-  const table = {
-    type: "mounts",
-    entries: Array.from(entries, ({ tainted, config, ...entry }) => ({
+function encodeTable(mounts: Iterable<MountEntry>, others: StoredTable["others"]): Uint8Array {
+  const entries = Array.from(mounts, ({ tainted, config, ...entry }) => {
+    const { default_lease_ttl, max_lease_ttl, ...rest } = config;
+    return {
+      namespace_id: "root",
       ...entry,
       config: {
-        ...(config.default_lease_ttl > 0 && { default_lease_ttl: config.default_lease_ttl }),
-        ...(config.max_lease_ttl > 0 && { max_lease_ttl: config.max_lease_ttl }),
+        ...(default_lease_ttl > 0 && { default_lease_ttl }),
+        ...(max_lease_ttl > 0 && { max_lease_ttl }),
+        ...rest,
       },
-      namespace_id: "root",
       ...(tainted && { tainted }),
-    })),
-  };
-  return utf8(JSON.stringify(table));
+    };
+  });
+  return utf8(JSON.stringify({ type: "mounts", entries, ...others }));
 }
 
-function decodeTable(value: Uint8Array): MountTable {
-  const { entries } = parseStored(tableSchema, value, MOUNTS_PATH, "mount table");
-  return new Map(entries.map((entry) => [entry.path, entry]));
+function decodeTable(value: Uint8Array): StoredTable {
+  const { type: _mounts, entries, ...others } = parseStored(tableSchema, value, MOUNTS_PATH, "mount table");
+  return { mounts: new Map(entries.map((entry) => [entry.path, entry])), others };
 }

@@ -129,7 +129,7 @@ export class Mounts implements MountNeeds {
       const tuned = {
         ...entry,
         description: description ?? entry.description,
-        config: leaseTtls(now.defaultLeaseTtl, now.maxLeaseTtl),
+        config: { ...entry.config, ...leaseTtls(now.defaultLeaseTtl, now.maxLeaseTtl) },
       };
       return replaced(table, entry, tuned);
     });
@@ -146,8 +146,8 @@ export class Mounts implements MountNeeds {
   }
 
   async #remove({ uuid }: MountEntry): Promise<void> {
-    const live = this.#live.get(uuid);
     this.#removed.add(uuid);
+    const live = this.#live.get(uuid);
     this.#live.delete(uuid);
     await live?.gate.close();
     await deleteBelow(this.#barrier, `logical/${uuid}/`);

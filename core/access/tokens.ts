@@ -17,6 +17,7 @@ import { hmacSha256, randomBytes } from "../crypto.ts";
 import { fromUtf8, toHex, utf8, uuidOf } from "../encoding.ts";
 import { ApiError, invalid } from "../errors.ts";
 import type { Caller, HeldToken, TokenInfo, TokenNeeds, TokenSettings } from "../needs.ts";
+import { Secret } from "../secret.ts";
 import { parseStored, stringMap } from "../stored-json.ts";
 import { randomBase62 } from "./random-text.ts";
 
@@ -86,7 +87,7 @@ export class Tokens implements TokenNeeds {
       const { accessor, policies } = entry.value;
       caller = { accessor, policies };
       this.#callers.set(entry.value, caller);
-      this.#held.set(caller, { token, info: infoOf(entry.value) });
+      this.#held.set(caller, { token: new Secret(token), info: infoOf(entry.value) });
     }
     return caller;
   }
@@ -124,14 +125,14 @@ export class Tokens implements TokenNeeds {
       throw new ApiError("permission-denied");
     }
     if (!(await swapped)) throw duplicate();
-    return { token, info: infoOf(stored) };
+    return { token: new Secret(token), info: infoOf(stored) };
   }
 
   async self(caller: Caller): Promise<HeldToken> {
     const token = this.#tokenOf(caller);
     const entry = await this.#entries.read(IDS + this.#idOf(token));
     if (entry === undefined || entry.value.revoked) throw new ApiError("permission-denied");
-    return { token, info: infoOf(entry.value) };
+    return { token: new Secret(token), info: infoOf(entry.value) };
   }
 
   async revokeSelf(caller: Caller): Promise<void> {
@@ -229,7 +230,7 @@ export class Tokens implements TokenNeeds {
   #tokenOf(caller: Caller): string {
     const token = this.#held.get(caller)?.token;
     if (token === undefined) throw new ApiError("permission-denied");
-    return token;
+    return token.reveal();
   }
 }
 

@@ -147,7 +147,7 @@ export class LineFormat {
 
   #identify(holder: HeldToken): Identity {
     const accessor = this.#options.hmacAccessor ? this.#secret(holder.info.accessor) : holder.info.accessor;
-    const token = member("client_token", quoted(this.#secret(holder.token)));
+    const token = member("client_token", quoted(this.#secret(holder.token.reveal())));
     return {
       auth: this.#auth(holder, true),
       token: token + member("client_token_accessor", quoted(accessor)),
@@ -157,7 +157,7 @@ export class LineFormat {
   #auth({ token, info }: HeldToken, allowed: boolean): string {
     const granting = info.policies.map((name) => ({ name, namespace_id: "root", type: "acl" }));
     return JSON.stringify({
-      client_token: this.#secret(token),
+      client_token: this.#secret(token.reveal()),
       accessor: this.#options.hmacAccessor ? this.#secret(info.accessor) : info.accessor,
       display_name: info.displayName || undefined,
       policies: info.policies,

@@ -2,7 +2,8 @@
  * The barrier: the only way to storage for plaintext. It seals with the active term, opens with any, and counts.
  *
  * Invariants: no plaintext reaches the driver; the stored count of a term is at least the number of entries sealed
- * under it; a path that is not well-formed Unicode, or that could be read as another, is refused.
+ * under it; a path that cannot be an entry's is refused: the empty one, one that ends in "/", one that is not well-formed
+ * Unicode, and would be stored under another name than was meant.
  */
 import type { Driver, Page } from "../../storage/driver.ts";
 import type { Clock } from "../clock.ts";

@@ -6,7 +6,8 @@
  *      "RotationConfig": {"Disabled", "MaxOperations", "Interval": nanoseconds}, "incarnation"}
  *
  * `encryptions` is the number reserved under that term, at least as many as were made (see meter.ts). `incarnation` is
- * Coffer's own field, which Vault's reader ignores: a random id that tells one history of a store from another.
+ * Coffer's own field, which Vault's reader ignores: a random id that tells one history of a store from another. Fields
+ * that Vault or a newer Coffer wrote and this one does not know stay as they are.
  *
  * A keyring is never changed in place: a change makes a new one, which becomes the keyring when it is swapped in.
  */
@@ -23,6 +24,9 @@ export const MAX_OPERATIONS = 3_865_470_566;
 const FRAME_TERM = 1;
 const NANOSECONDS = 1_000_000_000;
 
+/** Fields that this version does not know. */
+type Others = Readonly<Record<string, unknown>>;
+
 export interface Term {
   readonly term: number;
   readonly key: Uint8Array;
@@ -30,6 +34,7 @@ export interface Term {
   readonly installTime: string;
   /** Encryptions reserved under this term, never fewer than were made. */
   readonly encryptions: number;
+  readonly others?: Others;
 }
 
 export interface Keyring {
@@ -38,6 +43,9 @@ export interface Keyring {
   /** Ascending by term, without holes at the end: the last is the active one. Never empty. */
   readonly terms: readonly Term[];
   readonly rotation: RotationSettings;
+  readonly others?: Others;
+  /** Beside the settings of rotation. */
+  readonly rotationOthers?: Others;
 }
 
 const safeCount = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -47,11 +55,11 @@ const key = v.pipe(
   v.check((bytes) => bytes?.length === KEY_BYTES),
   v.transform((bytes) => bytes ?? new Uint8Array()),
 );
-const keyringSchema = v.object({
+const keyringSchema = v.looseObject({
   MasterKey: key,
   Keys: v.pipe(
     v.array(
-      v.object({
+      v.looseObject({
         Term: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
         Value: key,
         InstallTime: v.string(),
@@ -61,7 +69,7 @@ const keyringSchema = v.object({
     v.minLength(1),
   ),
   RotationConfig: v.optional(
-    v.object({
+    v.looseObject({
       Disabled: v.optional(v.boolean(), false),
       MaxOperations: v.optional(v.number(), MAX_OPERATIONS),
       Interval: v.optional(v.number(), 0),
@@ -108,7 +116,7 @@ export function addTerm(keyring: Keyring, now: number): Keyring {
 
 /** How large the stored form of the keyring is, in bytes. */
 export function keyringBytes(keyring: Keyring): number {
-  return OVERHEAD + encode(keyring).length;
+  return OVERHEAD + utf8(encode(keyring)).length;
 }
 
 /**
@@ -130,7 +138,6 @@ export function sealKeyring(keyring: Keyring): Uint8Array {
   return sealEntry(FRAME_TERM, keyring.rootKey, KEYRING_PATH, utf8(encode(keyring)));
 }
 
-/** ASCII, so its length is its size. */
 function encode(keyring: Keyring): string {
   return JSON.stringify({
     MasterKey: toBase64(keyring.rootKey),
@@ -140,13 +147,16 @@ function encode(keyring: Keyring): string {
       Value: toBase64(term.key),
       InstallTime: term.installTime,
       ...(term.encryptions > 0 && { encryptions: term.encryptions }),
+      ...term.others,
     })),
     RotationConfig: {
       Disabled: !keyring.rotation.enabled,
       MaxOperations: keyring.rotation.maxOperations,
       Interval: keyring.rotation.interval * NANOSECONDS,
+      ...keyring.rotationOthers,
     },
     incarnation: keyring.incarnation,
+    ...keyring.others,
   });
 }
 
@@ -161,12 +171,14 @@ export function openKeyring(rootKey: Uint8Array, frame: Uint8Array): Keyring {
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), keyringSchema), fromUtf8(plaintext));
   plaintext.fill(0);
   if (!parsed.success) throw new Error(`${KEYRING_PATH} holds no keyring`);
-  const { MasterKey, Keys, RotationConfig, incarnation } = parsed.output;
-  const terms = Keys.map(({ Term, Value, InstallTime, encryptions }) => ({
+  const { MasterKey, Keys, RotationConfig, incarnation, ...others } = parsed.output;
+  const { Disabled, MaxOperations, Interval, ...rotationOthers } = RotationConfig;
+  const terms = Keys.map(({ Term, Version: _one, Value, InstallTime, encryptions, ...termOthers }) => ({
     term: Term,
     key: Value,
     installTime: InstallTime,
     encryptions,
+    ...(Object.keys(termOthers).length > 0 && { others: termOthers }),
   })).sort((a, b) => a.term - b.term);
   if (new Set(terms.map(({ term }) => term)).size !== terms.length) throw new Error(`${KEYRING_PATH} has a term twice`);
   return {
@@ -174,11 +186,13 @@ export function openKeyring(rootKey: Uint8Array, frame: Uint8Array): Keyring {
     incarnation,
     terms,
     rotation: {
-      enabled: !RotationConfig.Disabled,
-      maxOperations: RotationConfig.MaxOperations,
+      enabled: !Disabled,
+      maxOperations: MaxOperations,
       // Beyond 146 years the nanoseconds are not exact in a double, and a division may end just below the second.
-      interval: Math.round(RotationConfig.Interval / NANOSECONDS),
+      interval: Math.round(Interval / NANOSECONDS),
     },
+    ...(Object.keys(others).length > 0 && { others }),
+    ...(Object.keys(rotationOthers).length > 0 && { rotationOthers }),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Valibot schemas for the fields of logical paths, with Vault's weak typing: numbers as text, `true` for 1, a comma list
- * for a list. `null` and `""` mean the zero value, an absent field stays absent.
+ * Valibot schemas for the fields of logical paths, with Vault's weak typing: numbers as text, `true` for 1, one
+ * text for a list of one. `null` and `""` mean the zero value, an absent field stays absent.
  *
  *     const body = logical({ max_operations: int64(), interval: durationSeconds(), enabled: bool() });
  *     const { enabled } = validate(body, input);   // boolean | undefined
@@ -104,14 +104,12 @@ export function durationSeconds({ roundUp = false } = {}): Field<number> {
   });
 }
 
-/** A list of strings, trimmed: an array, or one string with commas. */
-export function stringList(): Field<string[]> {
-  return field((value) => trimmed(typeof value === "string" && value !== "" ? value.split(",") : value));
-}
-
 /** A list of strings, trimmed: an array; a single string is a list of one, commas and all. */
 export function stringArray(): Field<string[]> {
-  return field(trimmed);
+  return field((value) => {
+    const texts = decodeStrings(value);
+    return Array.isArray(texts) ? texts.map((text) => text.trim()) : texts;
+  });
 }
 
 /** String pairs: an object of scalars, or an array (or one string) of `key=value`. Keys are own properties. */
@@ -196,11 +194,6 @@ function decodeStrings(value: unknown): string[] | Refusal {
     texts.push(text);
   }
   return texts;
-}
-
-function trimmed(value: unknown): string[] | Refusal {
-  const texts = decodeStrings(value);
-  return Array.isArray(texts) ? texts.map((text) => text.trim()) : texts;
 }
 
 function splitAt(text: string, at: number): [before: string, after: string] {

@@ -14,7 +14,10 @@ export function stringifySorted(value: unknown): string {
   return `{${members.join(",")}}`;
 }
 
-/** Compares well-formed strings by their UTF-8 bytes. JavaScript's own order differs above U+FFFF. */
+/**
+ * Compares well-formed strings by their UTF-8 bytes. JavaScript's own order differs above U+FFFF. (The memory driver has
+ * the same order of its own: neither layer may import it from the other.)
+ */
 export function byUtf8(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i += 1) {

@@ -10,7 +10,7 @@ import { MAX_STRINGS } from "./json-scan.ts";
 import { type JsonObject, parseObject } from "./json.ts";
 import type { Query } from "./path.ts";
 
-/** The verbs of Vault's logical paths. HEAD and OPTIONS are answered before this. */
+/** The verbs of Vault's logical paths. HEAD is none of them: only routes without an envelope answer it. */
 export function operationOf(method: string, query: Query): Operation {
   if (query.help || query.scan) throw new ApiError("unsupported-operation");
   switch (method) {

@@ -56,13 +56,13 @@ export class Ceremony implements CeremonyNeeds {
   }
 
   async status(): Promise<CeremonyStatus> {
-    const { register } = await this.#read();
+    const { register } = await this.#expireThenRead();
     return statusOf(register);
   }
 
   /** Takes an attempt that has expired out of the store, with the shares that were given to it. */
   async expire(): Promise<void> {
-    await this.#read();
+    await this.#expireThenRead();
   }
 
   async start(pgpKey: string): Promise<CeremonyStatus> {
@@ -71,7 +71,7 @@ export class Ceremony implements CeremonyNeeds {
     await repairSealConfig(this.#driver, this.#barrier);
     for (;;) {
       const there = await this.#barrier.list(SHARES);
-      const { register, stored } = await this.#read();
+      const { register, stored } = await this.#expireThenRead();
       refuseStart(register);
       await this.#sweep(there, register);
       const { last: _forgotten, ...rest } = register;
@@ -92,7 +92,7 @@ export class Ceremony implements CeremonyNeeds {
 
   async cancel(): Promise<void> {
     for (;;) {
-      const { register, stored } = await this.#read();
+      const { register, stored } = await this.#expireThenRead();
       if (register.attempt === undefined) return;
       if (!(await this.#swap(stored, withoutAttempt(register)))) continue;
       this.#metrics?.attempt("cancelled");
@@ -104,7 +104,7 @@ export class Ceremony implements CeremonyNeeds {
     const share = parseShare(shareText);
     try {
       for (;;) {
-        const { register, stored } = await this.#read();
+        const { register, stored } = await this.#expireThenRead();
         const { attempt } = register;
         if (attempt === undefined) return await this.#repeat(register, share, fingerprint);
         refuseShare(register, attempt, share, fingerprint);
@@ -203,7 +203,7 @@ export class Ceremony implements CeremonyNeeds {
   }
 
   /** The register; an attempt that has expired is taken out of it, and of the store. */
-  async #read(): Promise<Stored> {
+  async #expireThenRead(): Promise<Stored> {
     for (;;) {
       const read = await readRegister(this.#barrier);
       const { attempt } = read.register;

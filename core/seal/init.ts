@@ -16,6 +16,7 @@ import { KEY_BYTES, randomBytes } from "../crypto.ts";
 import { sameBytes, toBase64, toHex } from "../encoding.ts";
 import { ApiError, invalid } from "../errors.ts";
 import type { Initialised, InitSettings } from "../needs.ts";
+import { Secret } from "../secret.ts";
 import { encryptTo, parseRecipient, type Recipient } from "./pgp.ts";
 import { createRegister, encodeRegister, type Register, REGISTER_PATH } from "./register.ts";
 import { ROOT_KEYS_PATH, wrapRootKeys } from "./root-keys.ts";
@@ -31,7 +32,7 @@ const FIRST_ENTRIES = [REGISTER_PATH, CLUSTER_PATH, MOUNTS_PATH, TOKEN_SALT_PATH
  * store that is initialised, and one that another node is initialising.
  */
 export async function initialise(driver: Driver, clock: Clock, settings: InitSettings): Promise<Initialised> {
-  checkSettings(settings);
+  checkSplit(settings);
   // Before anything is written: a bad key must not leave a store behind whose keys nobody has.
   const recipients = await recipientsOf(settings, clock.now());
   const claim = await claimStore(driver, clock);
@@ -53,7 +54,7 @@ export async function initialise(driver: Driver, clock: Clock, settings: InitSet
   }
 }
 
-function checkSettings({ shares, threshold }: InitSettings): void {
+function checkSplit({ shares, threshold }: InitSettings): void {
   const wrong = (why: string) => invalid(`invalid seal configuration: ${why}`);
   if (shares < 1) throw wrong("shares must be at least one");
   if (threshold < 1) throw wrong("threshold must be at least one");
@@ -102,7 +103,10 @@ async function handOut(
   );
   if (encrypted.length > 0) for (const share of shares) share.fill(0);
   const token = recipients.rootToken && toBase64(await encryptTo(recipients.rootToken, rootToken, now));
-  return { shares: encrypted.length > 0 ? encrypted : shares, rootToken: token ?? rootToken };
+  return {
+    shares: (encrypted.length > 0 ? encrypted : shares).map((share) => new Secret(share)),
+    rootToken: new Secret(token ?? rootToken),
+  };
 }
 
 interface Claim {

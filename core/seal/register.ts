@@ -14,7 +14,10 @@ import { parseStored } from "../stored-json.ts";
 import { coordinateOf, isShare, MAX_SHARES } from "./shamir.ts";
 
 export const REGISTER_PATH = "core/register";
-/** Of the entry. A newer one is refused: what it says that this version cannot read may matter. */
+/**
+ * Of the entry. A newer one is refused: what it says that this version cannot read may matter. So a new field needs a new
+ * format: this version would drop it at the next change, and nobody would notice.
+ */
 const FORMAT = 1;
 
 const coordinate = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_SHARES));

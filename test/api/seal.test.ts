@@ -105,6 +105,13 @@ table("unseal", "sealed", [
   ]),
   refused("a number", { key: 1 }, wrongType("number", "Key", "string")),
   refused("a list", { key: ["x"] }, wrongType("array", "Key", "string")),
+  {
+    name: "a body of more than 64 KiB",
+    request: unseal(" ".repeat(64 * 1024 + 1)),
+    status: 413,
+    errors: ["http: request body too large"],
+  },
+  refused("a body of 64 KiB", " ".repeat(64 * 1024), missing),
   refused("reset as text", { reset: "true" }, wrongType("string", "Reset", "bool")),
   refused("migrate", { migrate: true, key: "11".repeat(33) }, [
     "can't perform a seal migration, no migration seal found",

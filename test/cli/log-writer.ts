@@ -11,7 +11,6 @@ for (let line = 0; line < 10 * 1024; line += 1) {
   // Requests come in between, and read files.
   if (line % 1024 === 0) console.log(`answer ${line / 1024} ${(await readFile(import.meta.path)).length > 0}`);
 }
-console.log(`memory ${process.memoryUsage.rss()}`);
 await log.flush();
 console.log("flushed");
 // The test says when it has begun to read.
