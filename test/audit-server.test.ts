@@ -97,7 +97,7 @@ test("a file that is renamed under load and reopened by SIGHUP loses no line", a
   expect(await server.stop()).toBe(0);
 });
 
-test("after a busy run neither audit file nor log holds a secret, a token or a share", async () => {
+test("after a busy run neither audit file nor log, store or metrics holds a secret, a token or a share", async () => {
   const folder = newFolder();
   const file = join(folder, "audit.log");
   const { server, token, keys } = await startAudited(file, `file:${join(folder, "store")}`);
@@ -135,8 +135,12 @@ test("after a busy run neither audit file nor log holds a secret, a token or a s
   await server.unseal(keys.map((key) => key.toUpperCase()));
   for (const key of keys) secret(key.toUpperCase());
   expect((await server.call("GET", "auth/token/lookup-self", { token })).status).toBe(200);
+  const metrics = (await server.call("GET", "sys/metrics?format=prometheus", { token })).text;
+  expect(metrics).toContain("coffer_unsealed 1");
   expect(await server.stop()).toBe(0);
 
+  const store = readFileSync(join(folder, "store", "coffer.db"), "latin1");
+  expect(store).toContain("core/keyring");
   const audit = readFileSync(file, "utf8");
   const lines = linesOf(audit);
   expect(lines.filter(({ type }) => type === "request").length).toBe(lines.length / 2);
@@ -144,6 +148,8 @@ test("after a busy run neither audit file nor log holds a secret, a token or a s
   for (const one of secrets) {
     expect(audit.includes(one)).toBe(false);
     expect(server.stderr.includes(one)).toBe(false);
+    expect(metrics.includes(one)).toBe(false);
+    expect(store.includes(Buffer.from(one).toString("latin1"))).toBe(false);
   }
 });
 
