@@ -9,15 +9,21 @@ export interface HangUps extends Disposable {
 /** From here on SIGHUP does not end the process. */
 export function openHangUps(log: Log): HangUps {
   const acts: (() => Promise<void>)[] = [];
-  const reload = async (act: () => Promise<void>) => {
+  const reload = async (act: () => Promise<void>): Promise<boolean> => {
     try {
       await act();
+      return true;
     } catch (error) {
       log.error({ err: error }, "could not reload: it goes on as it was");
+      return false;
     }
   };
+  const reloadAll = async () => {
+    const done = await Promise.all(acts.map(reload));
+    if (done.every(Boolean)) log.info({ signal: "SIGHUP" }, "reloaded");
+  };
   const onHangUp = () => {
-    void Promise.all(acts.map(reload)).then(() => log.info({ signal: "SIGHUP" }, "reloaded"));
+    void reloadAll();
   };
   process.on("SIGHUP", onHangUp);
   return {

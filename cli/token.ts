@@ -1,6 +1,7 @@
 /** The client's token: never from argv, which every user of the machine can read. */
 
-import { readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { CliError, fileProblem } from "./errors.ts";
@@ -59,6 +60,13 @@ async function readTokenFile(path: string): Promise<string> {
   }
 }
 
+async function maySearch(folder: string): Promise<boolean> {
+  return access(folder, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
 async function storedToken(env: Environment): Promise<Setting | undefined> {
   const home = env["HOME"] ?? homeOfUser();
   if (home === undefined) return undefined;
@@ -67,9 +75,10 @@ async function storedToken(env: Environment): Promise<Setting | undefined> {
     const value = (await readFile(path, "utf8")).trim();
     return value === "" ? undefined : { value, source: "~/.vault-token" };
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) {
-      return undefined;
-    }
+    const code = error instanceof Error && "code" in error ? error.code : "";
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    // Under another user than the folder's, as with setpriv or cron: it is not this user's home.
+    if (code === "EACCES" && !(await maySearch(home))) return undefined;
     throw new CliError(
       `cannot read ${path}: ${fileProblem(error)}`,
       "make the file readable, or give the token by --token-file FILE or COFFER_TOKEN",

@@ -1,6 +1,17 @@
 /** Audit devices on files, and what every device shares: order, batches, what is slow, gone or stuck. */
 import { describe, expect, test } from "bun:test";
-import { closeSync, constants, existsSync, openSync, readFileSync, readSync, renameSync, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { LineWriter } from "../cli/audit/line-writer.ts";
 import { openAuditDevice } from "../cli/audit/open.ts";
@@ -111,6 +122,26 @@ describe("a file", () => {
     expect(statSync(file_path).mode & 0o777).toBe(0o600);
   });
 
+  test.each(["0755", "4600", "1"])("cannot have the mode %s: nobody is to run it", async (mode) => {
+    const file_path = path();
+    expect((await rejection(openAuditDevice("file", { file_path, mode }))).message).toContain("mode");
+    expect(existsSync(file_path)).toBe(false);
+  });
+
+  test("that became a symbolic link is not followed", async () => {
+    const file_path = path();
+    const device = await openAuditDevice("file", { file_path });
+    const victim = `${file_path}.victim`;
+    writeFileSync(victim, "mine\n", { mode: 0o644 });
+    renameSync(file_path, `${file_path}.1`);
+    symlinkSync(victim, file_path);
+    await rejection(device.reopen());
+    await device.write("a\n");
+    await device.close();
+    expect([readFileSync(victim, "utf8"), statSync(victim).mode & 0o777]).toEqual(["mine\n", 0o644]);
+    expect(readFileSync(`${file_path}.1`, "utf8")).toBe("a\n");
+  });
+
   test("that was renamed is made anew when it is reopened, and no line is lost between the two", async () => {
     const file_path = path();
     const device = await openAuditDevice("file", { file_path });
@@ -143,6 +174,24 @@ describe("a file", () => {
     expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
     const { message } = await rejection(openAuditDevice("file", { file_path }));
     expect(message).toContain("sanity check failed");
+  });
+
+  test("that is closed while its reader stops writes nothing into what has its number next", async () => {
+    const file_path = join(newFolder(), "pipe");
+    expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
+    const reader = openSync(file_path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const device = await openAuditDevice("file", { file_path });
+    const line = `${"x".repeat(200_000)}\n`;
+    const writing = rejection(device.write(line));
+    await writing;
+    await device.close();
+    const next = join(newFolder(), "other");
+    const others = Array.from({ length: 20 }, (_none, index) => openSync(`${next}.${index}`, "w"));
+    closeSync(reader);
+    // Longer than a write to a full pipe waits before it tries again.
+    await Bun.sleep(50);
+    for (const descriptor of others) closeSync(descriptor);
+    expect(others.map((_each, index) => statSync(`${next}.${index}`).size)).toEqual(others.map(() => 0));
   });
 
   test("whose reader stops, as a pipe's, fails in time, and gets whole lines when it reads again", async () => {

@@ -109,3 +109,29 @@ test.each(named.filter(([, { whileSealed }]) => whileSealed === true))(
     }
   },
 );
+
+test("of a request without a valid token many values are left out, so that nobody can fill the disk", async () => {
+  const { server, device, token } = await openServer();
+  await using _ = server;
+  device.fresh();
+  const many = { many: Array.from({ length: 900 }, () => "") };
+  const few = { user: "a", password: "b" };
+  await server.call("PUT", "kv/x", { body: many });
+  await server.call("PUT", "kv/x", { body: few });
+  await server.call("PUT", "kv/x", { token, body: many });
+  const data = device.fresh().map(({ request }) => Object.keys(request["data"] ?? {}));
+  expect(data).toEqual([[], [], ["user", "password"], ["user", "password"], ["many"], ["many"]]);
+});
+
+test("a query has a limited number of parameters", async () => {
+  const { server, device, token } = await openServer();
+  await using _ = server;
+  device.fresh();
+  const read = (count: number) => {
+    const parameters = Array.from({ length: count }, (_none, index) => `p${index}=1`);
+    return server.call("GET", `kv/x?${parameters.join("&")}`, { token });
+  };
+  expect((await read(101)).status).toBe(400);
+  expect(device.fresh()).toEqual([]);
+  expect((await read(100)).status).toBe(404);
+});

@@ -14,8 +14,9 @@ const LINE_BREAK = 0x0a;
 const STDOUT = 1;
 
 /** A named pipe that nobody reads must not hold whoever opens it. */
-const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants;
-const APPENDING = O_APPEND | O_CREAT | O_NONBLOCK | O_WRONLY;
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
+/** Nor a symbolic link, which whoever rotates logs may have been led to make, turn lines into another file. */
+const APPENDING = O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_WRONLY;
 
 /** `mode`: what the file may be done with, and by whom; 0 leaves that as it is. */
 export async function openFileDevice(path: string, mode: number): Promise<AuditDevice> {
@@ -33,7 +34,9 @@ export async function openFileDevice(path: string, mode: number): Promise<AuditD
     },
     async close() {
       await lines.drained();
-      await file.close();
+      // A write that is stuck may still come to an end: were the file closed, its number would be another one's by then.
+      sink.abandon();
+      if (await within(LIMIT_MS, lines.settled())) await file.close();
     },
   };
 }
@@ -64,42 +67,59 @@ async function openFile(path: string, mode: number): Promise<FileHandle> {
   }
 }
 
+/** Whether `work` is done in so many milliseconds. */
+async function within(ms: number, work: Promise<void>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(resolve, ms, false)));
+  const inTime = await Promise.race([work.then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
+}
+
 class DescriptorSink implements Sink {
   /** What the next write goes to. */
   descriptor: number;
   /** What was written last is half a line: a disk became full in the middle of it. */
   #torn = false;
+  #isAbandoned = false;
 
   constructor(descriptor: number) {
     this.descriptor = descriptor;
   }
 
+  /** Gives up what a full pipe does not take. */
+  abandon(): void {
+    this.#isAbandoned = true;
+  }
+
   async send(bytes: Uint8Array): Promise<void> {
     const { descriptor } = this;
     if (this.#torn) {
-      await writeSome(descriptor, Uint8Array.of(LINE_BREAK));
+      await this.#writeSome(descriptor, Uint8Array.of(LINE_BREAK));
       this.#torn = false;
     }
     for (let at = 0; at < bytes.length;) {
       try {
-        at += await writeSome(descriptor, at === 0 ? bytes : bytes.subarray(at));
+        at += await this.#writeSome(descriptor, at === 0 ? bytes : bytes.subarray(at));
       } catch (error) {
         this.#torn = at > 0 && bytes[at - 1] !== LINE_BREAK;
         throw error;
       }
     }
   }
-}
 
-/** Writes at least one byte, and tells how many. */
-function writeSome(descriptor: number, bytes: Uint8Array): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const attempt = () =>
-      write(descriptor, bytes, (error, written) => {
-        if (error === null) resolve(written);
-        else if (error.code === "EAGAIN") setTimeout(attempt, RETRY_MS);
-        else reject(error);
-      });
-    attempt();
-  });
+  /** Writes at least one byte, and tells how many. */
+  #writeSome(descriptor: number, bytes: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const attempt = () => {
+        if (this.#isAbandoned) return reject(new Error("the device was closed"));
+        write(descriptor, bytes, (error, written) => {
+          if (error === null) resolve(written);
+          else if (error.code === "EAGAIN") setTimeout(attempt, RETRY_MS);
+          else reject(error);
+        });
+      };
+      attempt();
+    });
+  }
 }

@@ -60,10 +60,12 @@ function milliseconds(text: string): number {
   return seconds * 1000;
 }
 
-/** Octal, as `chmod` takes it. */
+/** Octal, as `chmod` takes it. A file that the server can be made to write must never be one that can be run. */
 function parseMode(text = "0600"): number {
   if (!/^[0-7]{1,4}$/.test(text)) throw invalid('strconv.ParseUint: parsing "mode": invalid syntax');
-  return Number.parseInt(text, 8);
+  const mode = Number.parseInt(text, 8);
+  if ((mode & ~0o666) !== 0) throw invalid('"mode" may allow reading and writing only');
+  return mode;
 }
 
 /** A misspelt option would silently not hold. */

@@ -14,6 +14,7 @@ import { checkListeners } from "../doctor/network.ts";
 import { checkConfigFile, checkKeyFile, checkStore } from "../doctor/permissions.ts";
 import { checkServer } from "../doctor/server.ts";
 import { checkFileSystem, checkSpace, checkSync } from "../doctor/storage.ts";
+import { statOf } from "../doctor/stat.ts";
 import { asCliError } from "../errors.ts";
 import { columns } from "../table.ts";
 
@@ -109,7 +110,7 @@ function folderOf(url: string | undefined): { readonly path: string | undefined;
 /** The store's own files in its folder, those that are there. Nothing of them is opened. */
 function filesOf(folder: string): string[] {
   const { db, wal, shm, journal, lock, fresh } = storePaths(folder);
-  return [db, wal, shm, journal, lock, fresh].filter((file) => statSync(file, { throwIfNoEntry: false }) !== undefined);
+  return [db, wal, shm, journal, lock, fresh].filter((file) => statOf(file) !== undefined);
 }
 
 function ofFolder(machine: Machine, folder: string, files: readonly string[]): Check[] {

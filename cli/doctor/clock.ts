@@ -1,6 +1,6 @@
 /** Whether the clocks can be believed: terms, attempts and certificates live by them. */
-import { statSync } from "node:fs";
 import { type Check, mustDo, ok } from "./check.ts";
+import { statOf } from "./stat.ts";
 
 const DAY_MS = 86_400_000;
 /** Over so long the two clocks are compared. */
@@ -44,7 +44,7 @@ export async function checkClock(clocks: Clocks, files: readonly string[]): Prom
 }
 
 function timeOf(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  return statOf(file)?.mtimeMs;
 }
 
 function dateOf(milliseconds: number): string {

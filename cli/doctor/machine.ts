@@ -1,6 +1,7 @@
 /** The system as the doctor reads it: `/proc` and `/sys` of Linux, and which process is the server. */
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { statOf } from "./stat.ts";
 
 /** Files of the system's own. What is not there, or not for this user, is undefined or empty. */
 export interface Machine {
@@ -43,7 +44,7 @@ export function subjectOf(machine: Machine, lock: string | undefined): Subject {
 }
 
 function holderOf(machine: Machine, lock: string): string | undefined {
-  const stat = statSync(lock, { throwIfNoEntry: false });
+  const stat = statOf(lock);
   if (stat === undefined) return undefined;
   const device = deviceText(stat.dev);
   for (const line of machine.read("/proc/locks")?.split("\n") ?? []) {

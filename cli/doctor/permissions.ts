@@ -1,7 +1,7 @@
 /** Who on this machine may read or replace the store, the configuration and the keys. */
-import { type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Check, mustDo, ok, unknown } from "./check.ts";
+import { statOf } from "./stat.ts";
 
 const OTHERS = 0o077;
 const WRITABLE = 0o022;
@@ -53,14 +53,6 @@ function replaceable(path: string): string | undefined {
     const mode = statOf(folder)?.mode ?? 0;
     if ((mode & WRITABLE) !== 0 && (mode & STICKY) === 0) return folder;
     if (folder === dirname(folder)) return undefined;
-  }
-}
-
-function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path);
-  } catch {
-    return undefined;
   }
 }
 

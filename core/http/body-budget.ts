@@ -1,7 +1,7 @@
 import { ApiError } from "../errors.ts";
 
 /** Bytes of a body that anybody may send. */
-const SMALL = 64 * 1024;
+export const SMALL_BODY = 64 * 1024;
 /** Bytes of the larger ones, all together. */
 const ALL = 128 * 1024 * 1024;
 
@@ -36,7 +36,7 @@ class BodyShare implements Disposable {
 
   /** Throws ApiError `overloaded` when there is no room for a body of `bytes`. What was asked for before counts. */
   cover(bytes: number): void {
-    if (bytes <= SMALL || bytes <= this.#taken) return;
+    if (bytes <= SMALL_BODY || bytes <= this.#taken) return;
     this.#take(bytes - this.#taken);
     this.#taken = bytes;
   }

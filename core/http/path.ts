@@ -23,6 +23,8 @@ export interface Query {
 }
 
 const PREFIX = "/v1/";
+/** No endpoint has more; each is hashed for each audit device, whoever sent it. */
+const MAX_PARAMETERS = 100;
 /** Query parameters that say what the request is, and are none of its data. */
 const RESERVED: ReadonlySet<string> = new Set(["list", "scan", "help"]);
 /** Absent from nearly every path: an escape, anything but printable ASCII, an empty segment, a dot segment. */
@@ -55,6 +57,7 @@ function refusalOf(path: string): Refusal | undefined {
  */
 export function parseQuery(search: string): Query | Refusal {
   const parameters = new URLSearchParams(search);
+  if (parameters.size > MAX_PARAMETERS) return { refuse: { status: 400, errors: ["too many query parameters"] } };
   const list = parseBool(parameters.get("list") || "false");
   const scan = parseBool(parameters.get("scan") || "false");
   if (list === undefined || scan === undefined || (list && scan)) return { refuse: { status: 400, errors: [] } };

@@ -3,7 +3,7 @@
  * token is looked at, so each step is bounded.
  */
 import { ApiError, invalid } from "../errors.ts";
-import type { BodyBudget, BodyShare } from "./body-budget.ts";
+import { type BodyBudget, type BodyShare, SMALL_BODY } from "./body-budget.ts";
 import type { Operation, Route } from "../plugin.ts";
 import { tooComplex } from "./json-error.ts";
 import { MAX_STRINGS } from "./json-scan.ts";
@@ -86,27 +86,26 @@ async function readWithin(
   limit: number,
   share: BodyShare,
 ): Promise<Uint8Array> {
-  const declared = request.headers.get("content-length");
-  if (declared !== null) {
-    if (Number(declared) > limit) throw new ApiError("body-too-large");
-    share.cover(Number(declared));
-    return new Uint8Array(await request.arrayBuffer());
-  }
-  const chunks: Uint8Array[] = [];
+  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (declared > limit) throw new ApiError("body-too-large");
+  if (declared <= SMALL_BODY) return new Uint8Array(await request.arrayBuffer());
+  // What is announced is not believed, and what comes in small pieces takes no more than its bytes.
+  let body = new Uint8Array(SMALL_BODY);
   let length = 0;
   for await (const chunk of stream) {
-    length += chunk.length;
-    if (length > limit) throw new ApiError("body-too-large");
-    share.cover(length);
-    chunks.push(chunk);
+    const end = length + chunk.length;
+    if (end > limit) throw new ApiError("body-too-large");
+    if (end > body.length) {
+      const larger = Math.min(limit, Math.max(end, 2 * body.length));
+      share.cover(larger);
+      const grown = new Uint8Array(larger);
+      grown.set(body.subarray(0, length));
+      body = grown;
+    }
+    body.set(chunk, length);
+    length = end;
   }
-  const body = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.length;
-  }
-  return body;
+  return body.subarray(0, length);
 }
 
 function checkPatchType(given: string | null): void {
