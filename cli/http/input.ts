@@ -3,10 +3,12 @@ import type { Transport } from "./transport.ts";
 /** Bytes that may wait to be read before the client is held back. */
 const HIGH_WATER = 64 * 1024;
 
+const EMPTY = Buffer.alloc(0);
+
 /** What a client has sent and nobody has read yet. The client is held back while nobody waits for more. */
 export class Input {
   readonly #transport: Pick<Transport, "pause" | "resume">;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = EMPTY;
   #ended = false;
   #wake: (() => void) | undefined;
 
@@ -45,7 +47,8 @@ export class Input {
   /** Takes `count` bytes off the front. */
   take(count: number): Buffer {
     const taken = this.#bytes.subarray(0, count);
-    this.#bytes = this.#bytes.subarray(count);
+    // Nothing of a large piece is held on to for the sake of its empty end.
+    this.#bytes = count < this.#bytes.length ? this.#bytes.subarray(count) : EMPTY;
     return taken;
   }
 
