@@ -9,14 +9,15 @@ const EMPTY: Buffer = Buffer.alloc(0);
 /** The body of one request, on its way in. */
 export class Body {
   readonly #input: Input;
-  /** Called before bytes are waited for. */
-  readonly #ask: () => void;
+  /** Called before bytes are waited for; `isBegun`: some of the body have come before. */
+  readonly #ask: (isBegun: boolean) => void;
   readonly #chunks: Chunks | undefined;
   /** Bytes that are still to come of a body whose length is known. */
   #left: number;
+  #isBegun = false;
   #isBroken = false;
 
-  constructor(input: Input, { body }: Pick<Head, "body">, ask: () => void) {
+  constructor(input: Input, { body }: Pick<Head, "body">, ask: (isBegun: boolean) => void) {
     this.#input = input;
     this.#ask = ask;
     this.#chunks = body === "chunked" ? new Chunks() : undefined;
@@ -51,8 +52,10 @@ export class Body {
     while (!this.isDone && piece.length < PIECE) {
       const { data, used } = this.#step();
       if (data.length > 0) piece = piece.length === 0 ? data : Buffer.concat([piece, data]);
-      if (used > 0) this.#input.take(used);
-      else await this.#wait();
+      if (used > 0) {
+        this.#isBegun = true;
+        this.#input.take(used);
+      } else await this.#wait();
     }
     return piece.length === 0 ? undefined : piece;
   }
@@ -81,7 +84,7 @@ export class Body {
 
   async #wait(): Promise<void> {
     if (this.#input.ended) throw new Error("the client went away");
-    this.#ask();
+    this.#ask(this.#isBegun || this.#input.bytes.length > 0);
     await this.#input.more();
   }
 }

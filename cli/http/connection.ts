@@ -137,10 +137,10 @@ export class Connection {
   async #serveOne(): Promise<boolean> {
     const head = await this.#readHead();
     if (head === undefined) return false;
-    const body = new Body(this.#input, head, () => this.#askForBody(head));
+    const body = new Body(this.#input, head, (isBegun) => this.#askForBody(head.expectsContinue && !isBegun));
     const response = await this.#ask(head, body);
     // An unread body would be taken for the next request: a small one is read off, else the connection ends.
-    const isDrainable = body.isDone || (!head.expectsContinue && body.left <= DRAIN_LIMIT);
+    const isDrainable = body.isDone || (!head.expectsContinue && !this.#input.ended && body.left <= DRAIN_LIMIT);
     const keepAlive = head.keepAlive && !this.#accepted.isStopping() && isDrainable;
     const framing = { keepAlive, isOld: head.isOld, isHead: head.method === "HEAD" };
     await this.#write(await encodeResponse(response, framing));
@@ -178,7 +178,8 @@ export class Connection {
     const { remoteAddress } = this.#transport;
     const address = remoteAddress === undefined ? undefined : this.#accepted.addressOf(remoteAddress, headers);
     const peer: Peer = { method, target, address, port: this.#transport.remotePort };
-    const content = WITH_BODY.has(method) ? (body.takeWhole() ?? streamOf(body)) : null;
+    const whole = body.takeWhole();
+    const content = WITH_BODY.has(method) ? (whole ?? streamOf(body)) : null;
     this.#phase = "app";
     this.#deadline = Infinity;
     const request = new Request(URL, {
@@ -190,10 +191,10 @@ export class Connection {
   }
 
   /** The app, or what reads an unwanted body off, waits for more of the body. */
-  #askForBody({ expectsContinue }: Head): void {
+  #askForBody(isExpected: boolean): void {
     if (this.#end === Infinity) {
       this.#end = this.#accepted.now() + BODY;
-      if (expectsContinue && this.#input.bytes.length === 0) this.#transport.write(CONTINUE);
+      if (isExpected) this.#transport.write(CONTINUE);
     }
     this.#enter("body", BODY_PAUSE);
   }

@@ -84,9 +84,14 @@ export class FakeTransport implements Transport {
 /** Sends the pieces one by one, then closes the client's side; resolves when the server has closed its own. */
 export async function converse(pieces: readonly (string | Buffer)[], app?: Accepted["app"]): Promise<Conversation> {
   const seen: Seen[] = [];
+  const methods: string[] = [];
+  const answer = app ?? recorder(seen);
   let fake: FakeTransport | undefined;
   const connection = new Connection((receiver) => (fake = new FakeTransport(receiver)), {
-    app: app ?? recorder(seen),
+    app: (request, peer) => {
+      methods.push(peer.method ?? "");
+      return answer(request, peer);
+    },
     addressOf: (socket) => socket,
     isStopping: () => false,
     now: () => 0,
@@ -99,5 +104,5 @@ export async function converse(pieces: readonly (string | Buffer)[], app?: Accep
   }
   fake?.receiver.onEnd();
   await served;
-  return { seen, answers: parseAnswers(fake?.text ?? "") };
+  return { seen, answers: parseAnswers(fake?.text ?? "", methods) };
 }
