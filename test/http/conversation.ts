@@ -39,9 +39,11 @@ export function recorder(seen: Seen[]): Accepted["app"] {
 export class FakeTransport implements Transport {
   readonly remoteAddress = "192.0.2.1";
   readonly remotePort = 1024;
-  readonly unsent = 0;
+  unsent = 0;
   readonly receiver: Receiver;
   readonly sent: Uint8Array[] = [];
+  /** Whether the client takes nothing more. */
+  isFull = false;
   isPaused = false;
   isClosed = false;
 
@@ -51,7 +53,7 @@ export class FakeTransport implements Transport {
 
   write(bytes: Uint8Array): boolean {
     this.sent.push(bytes);
-    return true;
+    return !this.isFull;
   }
 
   pause(): void {
@@ -81,28 +83,41 @@ export class FakeTransport implements Transport {
   }
 }
 
+export interface Opened {
+  readonly connection: Connection;
+  readonly transport: FakeTransport;
+  /** Resolves when the connection has ended. */
+  readonly served: Promise<void>;
+}
+
+/** A connection that is served. */
+export function openConnection(app: Accepted["app"], now = () => 0): Opened {
+  let made: FakeTransport | undefined;
+  const connection = new Connection((receiver) => (made = new FakeTransport(receiver)), {
+    app,
+    addressOf: (socket) => socket,
+    isStopping: () => false,
+    now,
+  });
+  if (made === undefined) throw new Error("the connection has no transport");
+  return { connection, transport: made, served: connection.serve() };
+}
+
 /** Sends the pieces one by one, then closes the client's side; resolves when the server has closed its own. */
-export async function converse(pieces: readonly (string | Buffer)[], app?: Accepted["app"]): Promise<Conversation> {
+export async function converse(pieces: readonly string[], app?: Accepted["app"]): Promise<Conversation> {
   const seen: Seen[] = [];
   const methods: string[] = [];
   const answer = app ?? recorder(seen);
-  let fake: FakeTransport | undefined;
-  const connection = new Connection((receiver) => (fake = new FakeTransport(receiver)), {
-    app: (request, peer) => {
-      methods.push(peer.method ?? "");
-      return answer(request, peer);
-    },
-    addressOf: (socket) => socket,
-    isStopping: () => false,
-    now: () => 0,
+  const { transport, served } = openConnection((request, peer) => {
+    methods.push(peer.method ?? "");
+    return answer(request, peer);
   });
-  const served = connection.serve();
   for (const piece of pieces) {
-    if (fake?.isClosed !== false) break;
-    fake.receiver.onData(typeof piece === "string" ? Buffer.from(piece, "latin1") : piece);
+    if (transport.isClosed) break;
+    transport.receiver.onData(Buffer.from(piece, "latin1"));
     if (pieces.length > 1) await turns(1);
   }
-  fake?.receiver.onEnd();
+  transport.receiver.onEnd();
   await served;
-  return { seen, answers: parseAnswers(fake?.text ?? "", methods) };
+  return { seen, answers: parseAnswers(transport.text, methods) };
 }
