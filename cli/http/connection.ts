@@ -153,7 +153,9 @@ export class Connection {
     if (this.#input.bytes.length > 0) this.#enter("head", HEAD);
     else this.#enter("idle", IDLE);
     this.#end = Infinity;
-    await this.#skipEmptyLine();
+    while (this.#mayBeEmptyLine()) await this.#input.more();
+    // Some clients end a body with a line break that is not part of it (RFC 9112, §2.2): one, however it arrives.
+    if (this.#input.bytes[0] === CR && this.#input.bytes[1] === LF) this.#input.take(2);
     let looked = 0;
     for (;;) {
       const end = findHeadEnd(this.#input.bytes, looked);
@@ -164,13 +166,10 @@ export class Connection {
     }
   }
 
-  /** Some clients end a body with a line break that is not part of it (RFC 9112, §2.2): one, however it arrives. */
-  async #skipEmptyLine(): Promise<void> {
-    const { bytes } = this.#input;
-    if (bytes.length < 2 && (bytes[0] ?? CR) === CR && !this.#input.ended) {
-      await this.#input.more();
-      await this.#skipEmptyLine();
-    } else if (bytes[0] === CR && bytes[1] === LF) this.#input.take(2);
+  /** Whether the next line may be empty, for all that has come of it. */
+  #mayBeEmptyLine(): boolean {
+    const { bytes, ended } = this.#input;
+    return !ended && bytes.length < 2 && (bytes[0] ?? CR) === CR;
   }
 
   async #ask(head: Head, body: Body): Promise<Response> {
@@ -200,13 +199,12 @@ export class Connection {
   }
 
   async #write(bytes: Buffer): Promise<void> {
+    if (this.#isGone || this.#transport.write(bytes)) return;
+    this.#drained = Promise.withResolvers();
     this.#enter("writing", WRITE_PAUSE);
     this.#end = this.#accepted.now() + ANSWER;
-    this.#unsent = bytes.length;
-    if (this.#isGone) return;
-    this.#drained = Promise.withResolvers();
-    if (!this.#transport.write(bytes)) await this.#drained.promise;
-    this.#end = Infinity;
+    this.#unsent = this.#transport.unsent;
+    await this.#drained.promise;
   }
 
   async #refuse({ status }: BadRequest): Promise<void> {

@@ -10,6 +10,7 @@ export class Input {
   readonly #transport: Pick<Transport, "pause" | "resume">;
   #bytes: Buffer = EMPTY;
   #ended = false;
+  #isHeld = false;
   #wake: (() => void) | undefined;
 
   constructor(transport: Pick<Transport, "pause" | "resume">) {
@@ -34,7 +35,7 @@ export class Input {
   /** The transport's side: bytes have come. */
   push(chunk: Buffer): void {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
-    if (this.#bytes.length >= HIGH_WATER) this.#transport.pause();
+    if (this.#bytes.length >= HIGH_WATER) this.#hold();
     this.#notify();
   }
 
@@ -57,8 +58,14 @@ export class Input {
     if (this.#ended) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    this.#transport.resume();
+    if (this.#isHeld) this.#transport.resume();
+    this.#isHeld = false;
     return promise;
+  }
+
+  #hold(): void {
+    if (!this.#isHeld) this.#transport.pause();
+    this.#isHeld = true;
   }
 
   #notify(): void {

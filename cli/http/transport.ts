@@ -91,6 +91,8 @@ export class NodeTransport implements Transport {
 }
 
 export class BunTransport implements Transport {
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
   readonly #socket: Bun.Socket<unknown>;
   readonly #receiver: Receiver;
   #unsent: Uint8Array[] = [];
@@ -100,15 +102,6 @@ export class BunTransport implements Transport {
   constructor(socket: Bun.Socket<unknown>, receiver: Receiver) {
     this.#socket = socket;
     this.#receiver = receiver;
-  }
-
-  get remoteAddress(): string | undefined {
-    // Empty over a Unix socket.
-    return this.#socket.remoteAddress || undefined;
-  }
-
-  get remotePort(): number | undefined {
-    return this.#socket.remotePort;
   }
 
   get unsent(): number {

@@ -122,14 +122,17 @@ test("the app has all the time it needs", async () => {
 });
 
 describe("a client that reads nothing", () => {
+  /** Sends requests, 256 KiB at most. */
+  async function untilHeld(flood: ReturnType<typeof watched>): Promise<boolean> {
+    for (let sent = 0; sent < 256 * 1024 && !flood.transport.isPaused; sent += 2700) await flood.send(HEAD.repeat(100));
+    return flood.transport.isPaused;
+  }
+
   test("and sends requests is held back, and the app is asked once", async () => {
     let asked = 0;
     const flood = watched(() => new Response(String((asked += 1))));
     flood.transport.isFull = true;
-    for (let sent = 0; !flood.transport.isPaused; sent += 1) {
-      expect(sent).toBeLessThan(100);
-      await flood.send(HEAD.repeat(100));
-    }
+    expect(await untilHeld(flood)).toBe(true);
     expect(asked).toBe(1);
     flood.transport.isFull = false;
     flood.transport.receiver.onDrain();
@@ -140,10 +143,7 @@ describe("a client that reads nothing", () => {
 
   test("is held back while the app works, too", async () => {
     const flood = watched(() => new Promise(() => undefined));
-    for (let sent = 0; !flood.transport.isPaused; sent += 1) {
-      expect(sent).toBeLessThan(100);
-      await flood.send(HEAD.repeat(100));
-    }
+    expect(await untilHeld(flood)).toBe(true);
   });
 });
 
@@ -232,7 +232,7 @@ describe("over sockets", () => {
   test("a client that has closed its side, or reads slowly, gets the whole of its answer", async () => {
     await using running = await started(() => new Response(new Uint8Array(4 * 1024 * 1024)));
     for (const request of [HEAD, HEAD.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")]) {
-      const socket = connect({ port: running.server.port, host: "127.0.0.1", allowHalfOpen: request !== HEAD });
+      const socket = connect({ port: running.server.port, host: "127.0.0.1", allowHalfOpen: true });
       let length = 0;
       const ended = new Promise((resolve) => socket.once("end", resolve));
       if (request === HEAD) socket.end(request);

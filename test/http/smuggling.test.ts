@@ -10,7 +10,7 @@ test.each(published.cases.map((row) => [row.source, row.name, row] as const))(
       const { seen, answers } = await converse(pieces);
       const taken = seen.map(({ method, target, body }) => `${method} ${target} ${body}`);
       expect(taken.filter((request) => request.includes("smuggled"))).toEqual([]);
-      expect(taken).toEqual(expected === "refused" ? [] : [...expected]);
+      expect(taken).toEqual(typeof expected === "string" ? [] : expected);
       const refusals = answers.filter(({ status }) => status >= 400);
       for (const { headers } of refusals) expect(headers.get("connection")).toBe("close");
       if (expected === "refused") expect(refusals.length).toBe(1);
