@@ -102,12 +102,15 @@ export async function* replay(port: number, { header, lines }: Recording): Async
     if (line.wait !== undefined) await Bun.sleep(line.wait * 1000);
     const { method, path, headers = {}, body, raw } = line.request;
     const sent = body === undefined ? raw : JSON.stringify(body);
-    const answer = await exchange({ port }, {
-      method,
-      path: fill(path, names),
-      headers: JSON.parse(fill(JSON.stringify(headers), names)) as Record<string, string>,
-      body: sent === undefined ? undefined : fill(sent, names),
-    });
+    const answer = await exchange(
+      { port },
+      {
+        method,
+        path: fill(path, names),
+        headers: JSON.parse(fill(JSON.stringify(headers), names)) as Record<string, string>,
+        body: sent === undefined ? undefined : fill(sent, names),
+      },
+    );
     for (const [name, where] of Object.entries(line.capture ?? {})) {
       const value = valueAt(parse(answer?.text ?? ""), where);
       if (value !== undefined) names.set(name, value);
