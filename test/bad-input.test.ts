@@ -89,7 +89,7 @@ describe("a body over the limit", () => {
     await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
     const send = async (headers: Record<string, string>, body: Uint8Array) => {
       const request = { method: "PUT", path: `/v1/${path}`, headers: { "x-vault-token": token, ...headers }, body };
-      const answer = await exchange(server.port, request);
+      const answer = await exchange(server.way, request);
       return [answer?.status, answer?.text.trim()];
     };
     const tooLarge = [413, `{"errors":["http: request body too large"]}`];
@@ -130,7 +130,7 @@ describe("a Host header", () => {
   ])("%p says nothing of where a request goes", async (host, statuses) => {
     await using server = await startServer({ args: ["--storage", "memory:"] });
     const ask = async (path: string) =>
-      (await exchange(server.port, { method: "GET", path, headers: { host } }))?.status;
+      (await exchange(server.way, { method: "GET", path, headers: { host } }))?.status;
     const paths = ["/v1/sys/seal-status", "/x/v1/sys/seal-status", "/v1/sys/nothing?u=a://b/v1/sys/seal-status"];
     expect(await Promise.all(paths.map(ask))).toEqual(statuses);
   });

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Answer, type CallOptions, giveShares, type Unsealed } from "./harness.ts";
+import type { Way } from "./raw-http.ts";
 
 /** What `npm run build` makes. */
 export const EXECUTABLE = process.env["COFFER_EXECUTABLE"] ?? join(import.meta.dir, "../dist/coffer");
@@ -13,14 +14,20 @@ export interface Start {
   /** The whole environment; PATH and a HOME of its own unless told. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** A free port of 127.0.0.1 unless told. */
+  readonly listen?: string;
+  /** Of a server with TLS: the certificate of the authority that its own is from, as PEM. */
+  readonly ca?: string;
 }
 
 /** One field of a line of the log, or several. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
 export interface Server extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT`. */
+  /** `http://127.0.0.1:PORT`, or what else the server listens on. */
   readonly url: string;
+  readonly way: Way;
+  /** 0 of a Unix socket. */
   readonly port: number;
   readonly pid: number;
   /** All that it has written so far. */
@@ -56,9 +63,15 @@ export function newFolder(): string {
   return mkdtempSync(join(runFolder, "folder-"));
 }
 
-/** Starts a server on a free port of 127.0.0.1 and waits until it listens. Throws when it ends before, with its stderr. */
-export async function startServer({ args, env, cwd = newFolder() }: Start): Promise<Server> {
-  const child = Bun.spawn([EXECUTABLE, "server", "--listen", "127.0.0.1:0", ...args], {
+/** Starts a server and waits until it listens. Throws when it ends before, with its stderr. */
+export async function startServer({
+  args,
+  env,
+  cwd = newFolder(),
+  listen = "127.0.0.1:0",
+  ca,
+}: Start): Promise<Server> {
+  const child = Bun.spawn([EXECUTABLE, "server", "--listen", listen, ...args], {
     env: env ?? { PATH: process.env["PATH"] ?? "", HOME: cwd },
     cwd,
     stdin: "ignore",
@@ -69,7 +82,7 @@ export async function startServer({ args, env, cwd = newFolder() }: Start): Prom
   const listening = Promise.withResolvers<string>();
   const stdoutRead = collect(child.stdout, (text) => {
     output.stdout += text;
-    const address = /^\s*(?:Coffer listens on|Address:) (http:\S+)\n/m.exec(output.stdout)?.[1];
+    const address = /^\s*(?:Coffer listens on|Address:) ((?:https?|unix):\S+)\n/m.exec(output.stdout)?.[1];
     if (address !== undefined) listening.resolve(address);
   });
   const stderrRead = collect(child.stderr, (text) => (output.stderr += text));
@@ -82,9 +95,12 @@ export async function startServer({ args, env, cwd = newFolder() }: Start): Prom
     signal("SIGTERM");
     return exited;
   };
+  const { pathname, port } = new URL(url);
+  const way: Way = url.startsWith("unix:") ? { path: pathname } : { port: Number(port), ca };
   return {
     url,
-    port: Number(new URL(url).port),
+    way,
+    port: Number(port),
     pid: child.pid,
     get stdout() {
       return output.stdout;
@@ -97,7 +113,7 @@ export async function startServer({ args, env, cwd = newFolder() }: Start): Prom
       return lines.map((line): LogLine => JSON.parse(line) as LogLine);
     },
     exited,
-    ...apiOf(url),
+    ...apiOf(url, way),
     signal,
     stop,
     async kill() {
@@ -110,12 +126,14 @@ export async function startServer({ args, env, cwd = newFolder() }: Start): Prom
   };
 }
 
-function apiOf(url: string): Pick<Server, "call" | "initAndUnseal" | "unseal"> {
+function apiOf(url: string, way: Way): Pick<Server, "call" | "initAndUnseal" | "unseal"> {
   const call: Server["call"] = async (method, path, { token, body, headers } = {}) => {
     const list = method === "LIST" ? `${path.includes("?") ? "&" : "?"}list=true` : "";
     const sent = new Headers(headers);
     if (token !== undefined) sent.set("X-Vault-Token", token);
-    const response = await fetch(`${url}/v1/${path}${list}`, {
+    const reach = "path" in way ? { unix: way.path } : way.ca === undefined ? {} : { tls: { ca: way.ca } };
+    const response = await fetch(`${"path" in way ? "http://localhost" : url}/v1/${path}${list}`, {
+      ...reach,
       method: method === "LIST" ? "GET" : method,
       headers: sent,
       body: body === undefined ? null : bodyOf(body),

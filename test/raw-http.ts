@@ -2,7 +2,8 @@
  * An HTTP/1.1 client that sends exactly what it is told: any verb, any bytes as a path. Bun's fetch makes LIST a GET and
  * cleans paths, so it cannot say what these tests want to say.
  */
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 export interface RawRequest {
   readonly method: string;
@@ -20,11 +21,17 @@ export interface Answer {
   readonly text: string;
 }
 
+/** How a server is reached: a port of 127.0.0.1, with TLS where there is an authority (PEM), or a Unix socket. */
+export type Way = { readonly port: number; readonly ca?: string | undefined } | { readonly path: string };
+
+export function connectTo(way: Way): Socket {
+  if ("path" in way) return connect(way.path);
+  const { port, ca } = way;
+  return ca === undefined ? connect(port, "127.0.0.1") : connectTls({ host: "127.0.0.1", port, ca });
+}
+
 /** Sends one request on a connection of its own; undefined when the server closes it without an answer. */
-export function exchange(
-  port: number,
-  { method, path, headers = {}, body = "" }: RawRequest,
-): Promise<Answer | undefined> {
+export function exchange(way: Way, { method, path, headers = {}, body = "" }: RawRequest): Promise<Answer | undefined> {
   const payload = typeof body === "string" ? new TextEncoder().encode(body) : body;
   const names = Object.keys(headers).map((name) => name.toLowerCase());
   const own = payload.length === 0 || names.some((name) => /^(?:content-length|transfer-encoding)$/.test(name));
@@ -33,7 +40,7 @@ export function exchange(
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
-    const socket = connect(port, "127.0.0.1");
+    const socket = connectTo(way);
     socket.on("data", (bytes) => chunks.push(bytes as Uint8Array));
     socket.on("close", () => resolve(parseAnswer(new TextDecoder().decode(Buffer.concat(chunks)))));
     // Who is refused before the body is read may find the connection cut: what was answered until then counts.

@@ -1,19 +1,23 @@
-import { Chunks } from "./chunked.ts";
+import { Chunks, type Taken } from "./chunked.ts";
 import type { Head } from "./head.ts";
 import type { Input } from "./input.ts";
+
+/** Bytes that are handed on together: those who collect a body pay for each piece of it. */
+const PIECE = 16 * 1024;
+const EMPTY: Buffer = Buffer.alloc(0);
 
 /** The body of one request, on its way in. */
 export class Body {
   readonly #input: Input;
-  /** Called before bytes are waited for: once. */
-  readonly #ask: () => void;
+  /** Called before bytes are waited for; `isBegun`: some of the body have come before. */
+  readonly #ask: (isBegun: boolean) => void;
   readonly #chunks: Chunks | undefined;
   /** Bytes that are still to come of a body whose length is known. */
   #left: number;
-  #isAsked = false;
+  #isBegun = false;
   #isBroken = false;
 
-  constructor(input: Input, { body }: Pick<Head, "body">, ask: () => void) {
+  constructor(input: Input, { body }: Pick<Head, "body">, ask: (isBegun: boolean) => void) {
     this.#input = input;
     this.#ask = ask;
     this.#chunks = body === "chunked" ? new Chunks() : undefined;
@@ -39,15 +43,21 @@ export class Body {
     return whole;
   }
 
-  /** Some more of it; undefined at its end. Throws BadRequest, and an Error when the client goes away before the end. */
+  /**
+   * Some more of it, at least {@link PIECE} but for the end; undefined at its end. Throws BadRequest, and an Error when the
+   * client goes away before the end.
+   */
   async read(): Promise<Buffer | undefined> {
-    while (!this.isDone) {
+    let piece = EMPTY;
+    while (!this.isDone && piece.length < PIECE) {
       const { data, used } = this.#step();
-      if (used > 0) this.#input.take(used);
-      else await this.#wait();
-      if (data !== undefined) return data;
+      if (data.length > 0) piece = piece.length === 0 ? data : Buffer.concat([piece, data]);
+      if (used > 0) {
+        this.#isBegun = true;
+        this.#input.take(used);
+      } else await this.#wait();
     }
-    return undefined;
+    return piece.length === 0 ? undefined : piece;
   }
 
   /** Reads and drops what is left of it. Throws as {@link read}. */
@@ -55,7 +65,7 @@ export class Body {
     while ((await this.read()) !== undefined);
   }
 
-  #step(): { data: Buffer | undefined; used: number } {
+  #step(): Taken {
     try {
       return this.#next();
     } catch (error) {
@@ -64,18 +74,17 @@ export class Body {
     }
   }
 
-  #next(): { data: Buffer | undefined; used: number } {
+  #next(): Taken {
     const { bytes } = this.#input;
     if (this.#chunks !== undefined) return this.#chunks.take(bytes);
     const used = Math.min(this.#left, bytes.length);
     this.#left -= used;
-    return { data: used === 0 ? undefined : bytes.subarray(0, used), used };
+    return { data: bytes.subarray(0, used), used };
   }
 
   async #wait(): Promise<void> {
     if (this.#input.ended) throw new Error("the client went away");
-    if (!this.#isAsked) this.#ask();
-    this.#isAsked = true;
+    this.#ask(this.#isBegun || this.#input.bytes.length > 0);
     await this.#input.more();
   }
 }

@@ -9,10 +9,13 @@ const TRAILER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/;
 const LF = 0x0a;
 const CR = 0x0d;
 
+/** Fields that say where a message ends, or where it goes: behind the body they come too late (RFC 9110, §6.5.1). */
+const FORBIDDEN = /^(?:content-length|transfer-encoding|host|trailer|te|connection|authorization|x-vault-.*):/i;
+
 /** What {@link Chunks.take} found at the start of the bytes. */
 export interface Taken {
   /** Bytes of the body; may be none. */
-  readonly data: Buffer | undefined;
+  readonly data: Buffer;
   /** How many bytes were used up; 0: more are needed. */
   readonly used: number;
 }
@@ -30,65 +33,80 @@ export class Chunks {
     return this.#state === "done";
   }
 
-  /** Takes what stands at the start of `bytes`. Throws BadRequest for what is not the coding. */
+  /**
+   * Takes as much as can be told of what stands at the start of `bytes`, the data of all chunks in one piece: many small
+   * ones would take far more memory than their bytes. Throws BadRequest for what is not the coding.
+   */
   take(bytes: Buffer): Taken {
+    const data = Buffer.allocUnsafe(bytes.length);
+    let [length, used] = [0, 0];
+    while (this.#state !== "done") {
+      const isData = this.#state === "data";
+      const step = this.#step(bytes, used);
+      if (step === 0) break;
+      if (isData) length += bytes.copy(data, length, used, used + step);
+      used += step;
+    }
+    return { data: data.subarray(0, length), used };
+  }
+
+  /** How many bytes from `at` on it has understood; 0: more are needed. */
+  #step(bytes: Buffer, at: number): number {
     switch (this.#state) {
       case "size":
-        return this.#size(bytes);
+        return this.#size(bytes, at);
       case "data":
-        return this.#data(bytes);
+        return this.#data(bytes.length - at);
       case "end of data":
-        return this.#endOfData(bytes);
+        return this.#endOfData(bytes, at);
       case "trailers":
-        return this.#trailer(bytes);
+        return this.#trailer(bytes, at);
       case "done":
       default:
-        return NOTHING;
+        return 0;
     }
   }
 
-  #size(bytes: Buffer): Taken {
-    const line = lineOf(bytes, MAX_LINE);
-    if (line === undefined) return NOTHING;
+  #size(bytes: Buffer, at: number): number {
+    const line = lineOf(bytes, at, MAX_LINE);
+    if (line === undefined) return 0;
     const [, digits] = SIZE_LINE.exec(line) ?? [];
     if (digits === undefined) throw new BadRequest("malformed chunk size");
     this.#left = Number.parseInt(digits, 16);
     this.#state = this.#left === 0 ? "trailers" : "data";
-    return { data: undefined, used: line.length + 2 };
+    return line.length + 2;
   }
 
-  #data(bytes: Buffer): Taken {
-    const data = bytes.subarray(0, this.#left);
-    this.#left -= data.length;
+  #data(available: number): number {
+    const used = Math.min(available, this.#left);
+    this.#left -= used;
     if (this.#left === 0) this.#state = "end of data";
-    return { data, used: data.length };
+    return used;
   }
 
-  #endOfData(bytes: Buffer): Taken {
-    if (bytes.length > 0 && bytes[0] !== CR) throw new BadRequest("a chunk is longer than its size");
-    if (bytes.length < 2) return NOTHING;
-    if (bytes[1] !== LF) throw new BadRequest("a chunk is longer than its size");
+  #endOfData(bytes: Buffer, at: number): number {
+    const [first = CR, second = LF] = [bytes[at], bytes[at + 1]];
+    if (first !== CR || second !== LF) throw new BadRequest("a chunk is longer than its size");
+    if (bytes.length < at + 2) return 0;
     this.#state = "size";
-    return { data: undefined, used: 2 };
+    return 2;
   }
 
-  #trailer(bytes: Buffer): Taken {
-    const line = lineOf(bytes, MAX_TRAILERS - this.#trailers);
-    if (line === undefined) return NOTHING;
+  #trailer(bytes: Buffer, at: number): number {
+    const line = lineOf(bytes, at, MAX_TRAILERS - this.#trailers);
+    if (line === undefined) return 0;
     if (line === "") this.#state = "done";
-    else if (!TRAILER.test(line)) throw new BadRequest("malformed trailer");
+    else if (!TRAILER.test(line) || FORBIDDEN.test(line)) throw new BadRequest("malformed trailer");
     this.#trailers += line.length + 2;
-    return { data: undefined, used: line.length + 2 };
+    return line.length + 2;
   }
 }
 
-const NOTHING: Taken = { data: undefined, used: 0 };
-
-/** The line that `bytes` begin with, without its CRLF; undefined when its end has not come yet. */
-function lineOf(bytes: Buffer, limit: number): string | undefined {
-  const end = bytes.indexOf(LF);
-  if ((end === -1 ? bytes.length : end) > limit) throw new BadRequest("a line in the body is too long");
+/** The line that begins at `from`, without its CRLF; undefined when its end has not come yet. */
+function lineOf(bytes: Buffer, from: number, limit: number): string | undefined {
+  const end = bytes.indexOf(LF, from);
+  if ((end === -1 ? bytes.length : end) - from > limit) throw new BadRequest("a line in the body is too long");
   if (end === -1) return undefined;
-  if (bytes[end - 1] !== CR) throw new BadRequest("a line ends in a bare LF");
-  return bytes.toString("latin1", 0, end - 1);
+  if (end === from || bytes[end - 1] !== CR) throw new BadRequest("a line ends in a bare LF");
+  return bytes.toString("latin1", from, end - 1);
 }

@@ -18,8 +18,9 @@ const HEAD = 10_000;
 /** Between two pieces of a body, and for a whole one. */
 const BODY_PAUSE = 30_000;
 const BODY = 300_000;
-/** Between two pieces of an answer that the client takes. */
+/** Between two pieces of an answer that the client takes, and for a whole one. */
 const WRITE_PAUSE = 30_000;
+const ANSWER = 300_000;
 /** After the last answer, for the client to have read it before the connection is cut. */
 const LINGER = 2000;
 
@@ -31,6 +32,9 @@ const WITH_BODY: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "DELETE"
 /** Where every request seems to go: the app reads the target beside it, which the URL parser would change. */
 const URL = "http://localhost/";
 
+const CR = 0x0d;
+const LF = 0x0a;
+
 export type App = (request: Request, peer: Peer) => Response | Promise<Response>;
 
 /** What a connection is to the server that accepted it. */
@@ -40,6 +44,8 @@ export interface Accepted {
   readonly addressOf: (socket: string, headers: Headers) => string;
   /** Whether the server is stopping: then each answer is the last of its connection. */
   readonly isStopping: () => boolean;
+  /** Milliseconds since some fixed moment. */
+  readonly now: () => number;
 }
 
 type Phase = "idle" | "head" | "body" | "app" | "writing" | "lingering";
@@ -48,10 +54,10 @@ export class Connection {
   readonly #transport: Transport;
   readonly #accepted: Accepted;
   readonly #input: Input;
-  /** When this connection's time is over, in milliseconds of `performance.now()`. */
+  /** When this connection's time is over, unless something moves. */
   #deadline = Infinity;
-  /** When the time of the whole body is over. */
-  #bodyEnd = Infinity;
+  /** When the time of the whole body or answer is over, whatever moves. */
+  #end = Infinity;
   #phase: Phase = "idle";
   /** Bytes of the answer that the client had not taken at the last look. */
   #unsent = 0;
@@ -86,13 +92,13 @@ export class Connection {
     } catch (error) {
       if (error instanceof BadRequest) await this.#refuse(error);
     } finally {
-      this.#transport.destroy();
+      this.#transport.close();
     }
   }
 
   /** Ends it if it waits for a request of which nothing has come yet. */
   endIfIdle(): void {
-    if (this.#phase === "idle" && this.#input.bytes.length === 0) this.#transport.destroy();
+    if (this.#phase === "idle" && this.#input.bytes.length === 0) this.#transport.close();
   }
 
   /** Cuts it, whatever is under way. */
@@ -109,7 +115,10 @@ export class Connection {
       if (unsent < this.#unsent) this.#deadline = now + WRITE_PAUSE;
       this.#unsent = unsent;
     }
-    if (now >= Math.min(this.#deadline, this.#bodyEnd)) this.#transport.destroy();
+    if (now < Math.min(this.#deadline, this.#end)) return;
+    // What the client has been sent before is its own; what it does not take must not be kept.
+    if (this.#phase === "writing") this.#transport.destroy();
+    else this.#transport.close();
   }
 
   #onData(chunk: Buffer): void {
@@ -121,22 +130,21 @@ export class Connection {
 
   #enter(phase: Phase, ms: number): void {
     this.#phase = phase;
-    this.#deadline = performance.now() + ms;
+    this.#deadline = this.#accepted.now() + ms;
   }
 
   /** False when the connection is to end. */
   async #serveOne(): Promise<boolean> {
     const head = await this.#readHead();
     if (head === undefined) return false;
-    const body = new Body(this.#input, head, () => this.#askForBody(head));
+    const body = new Body(this.#input, head, (isBegun) => this.#askForBody(head.expectsContinue && !isBegun));
     const response = await this.#ask(head, body);
     // An unread body would be taken for the next request: a small one is read off, else the connection ends.
-    const isDrainable = body.isDone || (!head.expectsContinue && body.left <= DRAIN_LIMIT);
+    const isDrainable = body.isDone || (!head.expectsContinue && !this.#input.ended && body.left <= DRAIN_LIMIT);
     const keepAlive = head.keepAlive && !this.#accepted.isStopping() && isDrainable;
     const framing = { keepAlive, isOld: head.isOld, isHead: head.method === "HEAD" };
     await this.#write(await encodeResponse(response, framing));
     if (keepAlive && !body.isDone) await body.drain();
-    this.#bodyEnd = Infinity;
     return keepAlive;
   }
 
@@ -144,9 +152,12 @@ export class Connection {
   async #readHead(): Promise<Head | undefined> {
     if (this.#input.bytes.length > 0) this.#enter("head", HEAD);
     else this.#enter("idle", IDLE);
+    this.#end = Infinity;
+    while (this.#mayBeEmptyLine()) await this.#input.more();
+    // Some clients end a body with a line break that is not part of it (RFC 9112, §2.2): one, however it arrives.
+    if (this.#input.bytes[0] === CR && this.#input.bytes[1] === LF) this.#input.take(2);
     let looked = 0;
     for (;;) {
-      this.#skipEmptyLine();
       const end = findHeadEnd(this.#input.bytes, looked);
       if (end !== undefined) return parseHead(this.#input.take(end));
       if (this.#input.ended) return undefined;
@@ -155,10 +166,10 @@ export class Connection {
     }
   }
 
-  /** Some clients end a body with a line break that is not part of it (RFC 9112, §2.2). */
-  #skipEmptyLine(): void {
-    const { bytes } = this.#input;
-    if (bytes[0] === 0x0d && bytes[1] === 0x0a) this.#input.take(2);
+  /** Whether the next line may be empty, for all that has come of it. */
+  #mayBeEmptyLine(): boolean {
+    const { bytes, ended } = this.#input;
+    return !ended && bytes.length < 2 && (bytes[0] ?? CR) === CR;
   }
 
   async #ask(head: Head, body: Body): Promise<Response> {
@@ -166,7 +177,8 @@ export class Connection {
     const { remoteAddress } = this.#transport;
     const address = remoteAddress === undefined ? undefined : this.#accepted.addressOf(remoteAddress, headers);
     const peer: Peer = { method, target, address, port: this.#transport.remotePort };
-    const content = WITH_BODY.has(method) ? (body.takeWhole() ?? streamOf(body)) : null;
+    const whole = body.takeWhole();
+    const content = WITH_BODY.has(method) ? (whole ?? streamOf(body)) : null;
     this.#phase = "app";
     this.#deadline = Infinity;
     const request = new Request(URL, {
@@ -177,20 +189,22 @@ export class Connection {
     return this.#accepted.app(request, peer);
   }
 
-  /** The app waits for the body. */
-  #askForBody({ expectsContinue }: Head): void {
-    if (expectsContinue && this.#input.bytes.length === 0) this.#transport.write(CONTINUE);
-    this.#bodyEnd = performance.now() + BODY;
+  /** The app, or what reads an unwanted body off, waits for more of the body. */
+  #askForBody(isExpected: boolean): void {
+    if (this.#end === Infinity) {
+      this.#end = this.#accepted.now() + BODY;
+      if (isExpected) this.#transport.write(CONTINUE);
+    }
     this.#enter("body", BODY_PAUSE);
   }
 
   async #write(bytes: Buffer): Promise<void> {
-    this.#enter("writing", WRITE_PAUSE);
-    this.#bodyEnd = Infinity;
-    this.#unsent = bytes.length;
-    if (this.#isGone) return;
+    if (this.#isGone || this.#transport.write(bytes)) return;
     this.#drained = Promise.withResolvers();
-    if (!this.#transport.write(bytes)) await this.#drained.promise;
+    this.#enter("writing", WRITE_PAUSE);
+    this.#end = this.#accepted.now() + ANSWER;
+    this.#unsent = this.#transport.unsent;
+    await this.#drained.promise;
   }
 
   async #refuse({ status }: BadRequest): Promise<void> {

@@ -16,7 +16,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
  * further.
  */
 const TARGET = /^[!"$-~\u{a0}-\u{10ffff}]+$/u;
-const ABSOLUTE = /^https?:\/\/[^/?]+/i;
+const ABSOLUTE = /^https?:\/\/([^/?]+)/i;
 /** Visible characters, blanks, and bytes beyond ASCII. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const HOST = /^(?:[0-9A-Za-z._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
@@ -127,9 +127,10 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** RFC 9112, §3.2. */
 function originForm(method: string, target: string): string {
   if (target.startsWith("/") || (target === "*" && method === "OPTIONS")) return target;
-  const authority = ABSOLUTE.exec(target)?.[0];
-  if (authority === undefined) throw new BadRequest("the request target is no path");
-  const rest = target.slice(authority.length);
+  const [start, authority] = ABSOLUTE.exec(target) ?? [];
+  if (start === undefined || authority === undefined || !HOST.test(authority))
+    throw new BadRequest("the request target is no path");
+  const rest = target.slice(start.length);
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 

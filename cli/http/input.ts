@@ -3,11 +3,14 @@ import type { Transport } from "./transport.ts";
 /** Bytes that may wait to be read before the client is held back. */
 const HIGH_WATER = 64 * 1024;
 
+const EMPTY = Buffer.alloc(0);
+
 /** What a client has sent and nobody has read yet. The client is held back while nobody waits for more. */
 export class Input {
   readonly #transport: Pick<Transport, "pause" | "resume">;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = EMPTY;
   #ended = false;
+  #isHeld = false;
   #wake: (() => void) | undefined;
 
   constructor(transport: Pick<Transport, "pause" | "resume">) {
@@ -32,7 +35,7 @@ export class Input {
   /** The transport's side: bytes have come. */
   push(chunk: Buffer): void {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
-    if (this.#bytes.length >= HIGH_WATER) this.#transport.pause();
+    if (this.#bytes.length >= HIGH_WATER) this.#hold();
     this.#notify();
   }
 
@@ -45,7 +48,8 @@ export class Input {
   /** Takes `count` bytes off the front. */
   take(count: number): Buffer {
     const taken = this.#bytes.subarray(0, count);
-    this.#bytes = this.#bytes.subarray(count);
+    // Nothing of a large piece is held on to for the sake of its empty end.
+    this.#bytes = count < this.#bytes.length ? this.#bytes.subarray(count) : EMPTY;
     return taken;
   }
 
@@ -54,8 +58,14 @@ export class Input {
     if (this.#ended) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    this.#transport.resume();
+    if (this.#isHeld) this.#transport.resume();
+    this.#isHeld = false;
     return promise;
+  }
+
+  #hold(): void {
+    if (!this.#isHeld) this.#transport.pause();
+    this.#isHeld = true;
   }
 
   #notify(): void {

@@ -29,7 +29,8 @@ export interface Framing {
 
 /** The bytes of a response (RFC 9112). Header names and values are the app's own: nothing of a client is in them. */
 export async function encodeResponse(response: Response, framing: Framing): Promise<Buffer> {
-  const body = response.body === null || framing.isHead ? EMPTY : new Uint8Array(await response.arrayBuffer());
+  // Not `response.body`, which makes a stream of what is bytes.
+  const body = framing.isHead ? EMPTY : await response.bytes();
   return encode(response.status, response.headers, body, framing);
 }
 

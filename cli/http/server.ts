@@ -1,5 +1,6 @@
 /** The sockets: accepts connections up to a limit, looks after their time, and stops without dropping a request. */
 import type { Server as TlsServer, TlsOptions, TLSSocket } from "node:tls";
+import { type Clock, systemClock } from "../../core/clock.ts";
 import { type Accepted, Connection } from "./connection.ts";
 import { BunTransport, NodeTransport, type Receiver, type Transport } from "./transport.ts";
 
@@ -12,11 +13,13 @@ const HANDSHAKE_MS = 10_000;
 /** Of this machine: `port` 0 lets the system choose one. */
 export type Where = { readonly host: string; readonly port: number } | { readonly path: string };
 
-export interface HttpServerOptions extends Omit<Accepted, "isStopping"> {
+export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "now"> {
   /** Connections beyond are closed as soon as they come. */
   readonly maxConnections: number;
   /** Without: in the clear. */
   readonly tls?: TlsOptions | undefined;
+  /** The machine's unless told. */
+  readonly clock?: Clock;
 }
 
 /** What takes connections. */
@@ -31,14 +34,19 @@ export class HttpServer {
   readonly #connections = new Set<Connection>();
   readonly #accepted: Accepted;
   readonly #maxConnections: number;
-  readonly #timer = setInterval(() => this.#check(), CHECK_MS);
+  readonly #clock: Clock;
+  readonly #stopChecks: () => void;
   #sockets: Sockets | undefined;
   #isStopping = false;
+  /** When those that are under way at a stop are cut. */
+  #stopEnd = Infinity;
   #onEmpty: (() => void) | undefined;
 
-  private constructor({ app, addressOf, maxConnections }: HttpServerOptions) {
-    this.#accepted = { app, addressOf, isStopping: () => this.#isStopping };
+  private constructor({ app, addressOf, maxConnections, clock = systemClock }: HttpServerOptions) {
+    this.#clock = clock;
+    this.#accepted = { app, addressOf, isStopping: () => this.#isStopping, now: () => clock.monotonic() };
     this.#maxConnections = maxConnections;
+    this.#stopChecks = clock.every(CHECK_MS, () => this.#check());
   }
 
   /** Resolves when it listens. Rejects with the system's error. */
@@ -49,7 +57,7 @@ export class HttpServer {
         options.tls === undefined ? server.#inTheClear(where) : await server.#overTls(where, options.tls);
       return server;
     } catch (error) {
-      clearInterval(server.#timer);
+      server.#stopChecks();
       throw error;
     }
   }
@@ -69,14 +77,9 @@ export class HttpServer {
     this.#isStopping = true;
     this.#sockets?.close();
     for (const connection of this.#connections) connection.endIfIdle();
-    if (this.#connections.size > 0) {
-      const { promise: late, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, DRAIN_MS);
-      await Promise.race([new Promise<void>((empty) => (this.#onEmpty = empty)), late]);
-      clearTimeout(timer);
-    }
-    clearInterval(this.#timer);
-    for (const connection of this.#connections) connection.destroy();
+    this.#stopEnd = this.#clock.monotonic() + DRAIN_MS;
+    if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    this.#stopChecks();
   }
 
   #inTheClear(where: Where): Sockets {
@@ -108,7 +111,7 @@ export class HttpServer {
   #attach(socket: Bun.Socket<Attached>): void {
     const attached: Attached = {};
     socket.data = attached;
-    if (this.#isFull()) {
+    if (this.#turnsAway()) {
       socket.terminate();
       return;
     }
@@ -124,7 +127,7 @@ export class HttpServer {
     const common = { allowHalfOpen: true, noDelay: true, handshakeTimeout: HANDSHAKE_MS };
     const server: TlsServer = createServer({ ...common, ...options }, (socket) => {
       // Where a certificate may be left out, one that is shown must hold all the same.
-      if (this.#isFull() || (!socket.authorized && hasCertificate(socket))) socket.destroy();
+      if (this.#turnsAway() || (!socket.authorized && hasCertificate(socket))) socket.destroy();
       else this.#accept((receiver) => new NodeTransport(socket, receiver));
     });
     // A handshake that failed is the client's affair.
@@ -144,8 +147,9 @@ export class HttpServer {
     };
   }
 
-  #isFull(): boolean {
-    return this.#connections.size >= this.#maxConnections;
+  /** Whoever comes while the server stops, with a handshake that had begun, comes too late. */
+  #turnsAway(): boolean {
+    return this.#isStopping || this.#connections.size >= this.#maxConnections;
   }
 
   #accept(connect: (receiver: Receiver) => Transport): void {
@@ -160,8 +164,11 @@ export class HttpServer {
   }
 
   #check(): void {
-    const now = performance.now();
+    const now = this.#clock.monotonic();
     for (const connection of this.#connections) connection.check(now);
+    if (now < this.#stopEnd) return;
+    for (const connection of this.#connections) connection.destroy();
+    this.#onEmpty?.();
   }
 }
 

@@ -16,9 +16,14 @@ export interface Transport {
   resume(): void;
   /** Closes this side when all is sent. */
   end(): void;
-  /** Cuts the connection. */
+  /** Closes the connection; what the system has taken of the answer still goes out. */
+  close(): void;
+  /** Cuts the connection: what the client has not taken is dropped. */
   destroy(): void;
 }
+
+/** Handed to the stream of TLS at once: how much of an answer a client has taken is known in steps of this. */
+const PIECE = 64 * 1024;
 
 /** Who is told what happens on a connection. */
 export interface Receiver {
@@ -33,12 +38,15 @@ export interface Receiver {
 
 export class NodeTransport implements Transport {
   readonly #socket: Socket;
+  readonly #onSent: () => void;
 
   constructor(socket: Socket, receiver: Receiver) {
     this.#socket = socket;
     socket.on("data", (chunk: Buffer) => receiver.onData(chunk));
     socket.on("end", () => receiver.onEnd());
-    socket.on("drain", () => receiver.onDrain());
+    this.#onSent = () => {
+      if (socket.writableLength === 0) receiver.onDrain();
+    };
     // What went wrong is the client's affair; "close" follows.
     socket.on("error", () => undefined);
     socket.on("close", () => receiver.onClose());
@@ -57,7 +65,8 @@ export class NodeTransport implements Transport {
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#socket.write(bytes);
+    for (let at = 0; at < bytes.length; at += PIECE) this.#socket.write(bytes.subarray(at, at + PIECE), this.#onSent);
+    return false;
   }
 
   pause(): void {
@@ -72,12 +81,18 @@ export class NodeTransport implements Transport {
     this.#socket.end();
   }
 
+  close(): void {
+    this.#socket.destroy();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }
 }
 
 export class BunTransport implements Transport {
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
   readonly #socket: Bun.Socket<unknown>;
   readonly #receiver: Receiver;
   #unsent: Uint8Array[] = [];
@@ -87,15 +102,6 @@ export class BunTransport implements Transport {
   constructor(socket: Bun.Socket<unknown>, receiver: Receiver) {
     this.#socket = socket;
     this.#receiver = receiver;
-  }
-
-  get remoteAddress(): string | undefined {
-    // Empty over a Unix socket.
-    return this.#socket.remoteAddress || undefined;
-  }
-
-  get remotePort(): number | undefined {
-    return this.#socket.remotePort;
   }
 
   get unsent(): number {
@@ -125,6 +131,10 @@ export class BunTransport implements Transport {
   end(): void {
     this.#isEnding = true;
     if (this.#unsent.length === 0 && !this.#isClosed) this.#socket.shutdown();
+  }
+
+  close(): void {
+    if (!this.#isClosed) this.#socket.end();
   }
 
   destroy(): void {

@@ -1,9 +1,12 @@
 /**
- * Tables of requests and answers. Each row is tried twice: against the app in this process, and over HTTP against the
- * executable on a file store. The rows of a table follow one another on one server, so a row may build on those above.
+ * Tables of requests and answers. Each row is tried against the app in this process, and over HTTP against the executable
+ * on a file store: in the clear, over TLS and over a Unix socket. The rows of a table follow one another on one server, so a row may build on those above.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { newFolder, startServer } from "../executable.ts";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Certificates, makeCertificates } from "../cli/certificates.ts";
+import { newFolder, type Start, startServer } from "../executable.ts";
 import { type Answer, type CallOptions, startCoffer, type Unsealed } from "../harness.ts";
 import { exchange } from "../raw-http.ts";
 
@@ -58,7 +61,10 @@ export function table(title: string, state: State, rows: readonly Row[]): void {
       state,
       rows.filter((row) => !isWire(row)),
     ));
-  describe(`${title}, over HTTP`, () => run(overHttp, state, rows));
+  describe(`${title}, over HTTP`, () => run(() => overHttp(), state, rows));
+  describe(`${title}, over TLS`, () => run(() => overHttp(secure()), state, rows));
+  describe(`${title}, over a Unix socket`, () =>
+    run(() => overHttp({ listen: `unix://${newFolder()}/s` }), state, rows));
 }
 
 function run(open: () => Promise<Target>, state: State, rows: readonly Row[]): void {
@@ -110,8 +116,23 @@ async function inProcess(): Promise<Target> {
   };
 }
 
-async function overHttp(): Promise<Target> {
-  const server = await startServer({ args: ["--storage", `file:${newFolder()}/store`] });
+let certificates: Certificates | undefined;
+
+function secure(): Omit<Start, "args"> & { readonly config: string } {
+  certificates ??= makeCertificates();
+  const { authority, server } = certificates;
+  return {
+    ca: readFileSync(authority.cert, "utf8"),
+    config: `[listener]\ntls_cert_file = "${server.cert}"\ntls_key_file = "${server.key}"\n`,
+  };
+}
+
+async function overHttp(start: Omit<Start, "args"> & { readonly config?: string } = {}): Promise<Target> {
+  const { config = "", ...how } = start;
+  const folder = newFolder();
+  writeFileSync(join(folder, "coffer.toml"), config);
+  const args = ["--config", join(folder, "coffer.toml"), "--storage", `file:${folder}/store`];
+  const server = await startServer({ args, ...how });
   return {
     async ask({ method = "GET", path, wire, ...options }) {
       if (wire !== true) {
@@ -119,7 +140,7 @@ async function overHttp(): Promise<Target> {
         return { status, text, header: (name) => headers.get(name) };
       }
       const { token, body, headers = {} } = options;
-      const answer = await exchange(server.port, {
+      const answer = await exchange(server.way, {
         method,
         path,
         headers: { ...(token !== undefined && { "X-Vault-Token": token }), ...headers },

@@ -102,12 +102,15 @@ export async function* replay(port: number, { header, lines }: Recording): Async
     if (line.wait !== undefined) await Bun.sleep(line.wait * 1000);
     const { method, path, headers = {}, body, raw } = line.request;
     const sent = body === undefined ? raw : JSON.stringify(body);
-    const answer = await exchange(port, {
-      method,
-      path: fill(path, names),
-      headers: JSON.parse(fill(JSON.stringify(headers), names)) as Record<string, string>,
-      body: sent === undefined ? undefined : fill(sent, names),
-    });
+    const answer = await exchange(
+      { port },
+      {
+        method,
+        path: fill(path, names),
+        headers: JSON.parse(fill(JSON.stringify(headers), names)) as Record<string, string>,
+        body: sent === undefined ? undefined : fill(sent, names),
+      },
+    );
     for (const [name, where] of Object.entries(line.capture ?? {})) {
       const value = valueAt(parse(answer?.text ?? ""), where);
       if (value !== undefined) names.set(name, value);
@@ -117,7 +120,7 @@ export async function* replay(port: number, { header, lines }: Recording): Async
 }
 
 async function prepare(port: number, init: Init, names: Names): Promise<void> {
-  const put = (path: string, body: object) => exchange(port, { method: "PUT", path, body: JSON.stringify(body) });
+  const put = (path: string, body: object) => exchange({ port }, { method: "PUT", path, body: JSON.stringify(body) });
   const made = parse((await put("/v1/sys/init", init))?.text ?? "") as { keys: string[]; root_token: string };
   names.set("$ROOT", made.root_token);
   for (const [index, key] of made.keys.entries()) {

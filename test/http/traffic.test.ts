@@ -1,0 +1,183 @@
+/** Requests that are right, however their bytes are cut: each is answered once, in order, and the next begins where it ends. */
+import { describe, expect, test } from "bun:test";
+import { converse, type Seen } from "./conversation.ts";
+
+const GET = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+const SIZED = "POST /sized HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab\r\nc";
+const CHUNKED =
+  'PUT /chunked HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n3;x="y;z"\r\na\r\n\r\n00002 ;e\r\nbc\r\n0\r\nX: y\r\n\r\n';
+const LIST = "LIST /list?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
+const LAST = "DELETE /last HTTP/1.1\r\nHost: x\r\n\r\n";
+
+const brief = (seen: readonly Seen[]) => seen.map(({ method, target, body }) => [method, target, body]);
+
+describe("requests one behind the other", () => {
+  const stream = GET + SIZED + CHUNKED + LIST + GET + LAST;
+  const expected = [
+    ["GET", "/a", ""],
+    ["POST", "/sized", "ab\r\nc"],
+    ["PUT", "/chunked", "a\r\nbc"],
+    ["LIST", "/list?a=b", ""],
+    ["GET", "/a", ""],
+    ["DELETE", "/last", ""],
+  ];
+  const check = async (pieces: readonly string[]) => {
+    const { seen, answers } = await converse(pieces);
+    expect(brief(seen)).toEqual(expected);
+    expect(answers.map(({ status, body }) => [status, body])).toEqual(
+      expected.map(([method = "", target = "", body = ""]) => [200, `${method} ${target} ${body.length}`]),
+    );
+    expect(answers.map(({ headers }) => headers.get("connection"))).toEqual(expected.map(() => undefined));
+  };
+
+  test("in one packet", () => check([stream]));
+  test("byte by byte", () => check(stream.split("")));
+  test("in two packets, cut anywhere", async () => {
+    for (let cut = 1; cut < stream.length; cut += 1) await check([stream.slice(0, cut), stream.slice(cut)]);
+  });
+  test("with an empty line between them", () => check([stream.replaceAll(/(?=GET|LIST|DELETE)/g, "\r\n")]));
+  test("a thousand of them", async () => {
+    const { seen, answers } = await converse([SIZED.repeat(1000)]);
+    expect([seen.length, answers.length]).toEqual([1000, 1000]);
+    expect(answers.map(({ headers }) => headers.get("x-request"))).toEqual(seen.map((_, index) => String(index + 1)));
+  });
+});
+
+describe("the connection", () => {
+  const outcome = async (...requests: string[]) => {
+    const { seen, answers } = await converse([requests.join("")]);
+    return { asked: seen.length, connection: answers.map(({ headers }) => headers.get("connection")) };
+  };
+  const old = (lines = "") => `GET /a HTTP/1.0\r\n${lines}\r\n`;
+  const young = (lines = "") => `GET /a HTTP/1.1\r\nHost: x\r\n${lines}\r\n`;
+
+  test.each([
+    ["is kept", [young(), young()], [undefined, undefined]],
+    ["is closed when the client says so", [young("Connection: close\r\n"), young()], ["close"]],
+    ["is closed when it says so among other things", [young("Connection: x, Close ,y\r\n"), young()], ["close"]],
+    ["is closed when it says so twice", [young("Connection: x\r\nConnection: close\r\n"), young()], ["close"]],
+    ["of HTTP/1.0 is closed", [old(), old()], ["close"]],
+    ["of HTTP/1.0 is kept when asked for", [old("Connection: Keep-Alive\r\n"), old()], ["keep-alive", "close"]],
+    ["of HTTP/1.0 is closed when both are said", [old("Connection: keep-alive, close\r\n"), old()], ["close"]],
+  ] as const)("%s", async (_name, requests, connection) => {
+    expect(await outcome(...requests)).toEqual({ asked: connection.length, connection: [...connection] });
+  });
+
+  test("ends without an answer when half a request has come", async () => {
+    for (const half of [GET.slice(0, -1), GET.slice(0, 9), "\r", "\r\n"]) {
+      expect(await converse([half])).toEqual({ seen: [], answers: [] });
+    }
+  });
+
+  test("ends when half a body has come, with an answer if the app has one", async () => {
+    for (const half of [SIZED.slice(0, -1), CHUNKED.slice(0, -1), CHUNKED.slice(0, -30)]) {
+      const { seen, answers } = await converse([half]);
+      expect(seen).toEqual([]);
+      expect(answers.map(({ status, headers }) => [status, headers.get("connection")])).toEqual([[400, "close"]]);
+    }
+  });
+});
+
+describe("targets", () => {
+  test.each([
+    ["GET", "/v1/a%2Fb/../c//d?x=%00#".slice(0, -1), undefined],
+    ["GET", "http://x", "/"],
+    ["GET", "HTTPS://x:8200/v1/a?b", "/v1/a?b"],
+    ["GET", "http://[::1]:8200?b", "/?b"],
+    ["OPTIONS", "*", undefined],
+    ["OPTIONS", "/v1/a", undefined],
+    ["GET", '/v1/"<>\\^`{|}', undefined],
+    ["PURGE", "/v1/a", undefined],
+  ])("%s %s", async (method, sent, target = sent) => {
+    const { seen } = await converse([`${method} ${sent} HTTP/1.1\r\nHost: x\r\n\r\n`]);
+    expect(brief(seen)).toEqual([[method, target, ""]]);
+  });
+
+  test("are UTF-8 where they are beyond ASCII", async () => {
+    const stream = Buffer.from("GET /v1/\u00fc\u{1f511}\u2028\ufeff HTTP/1.1\r\nHost: x\r\n\r\n").toString("latin1");
+    expect((await converse([stream])).seen[0]?.target).toBe("/v1/\u00fc\u{1f511}\u2028\ufeff");
+  });
+});
+
+test("headers arrive as they were sent, blanks around them taken off, equal names joined", async () => {
+  const lines = "X-A:  a b\t\r\nx-a:c\r\nX-Empty:\r\nX-Latin: \xe9\r\n!#$%&'*+-.^_`|~: odd\r\n";
+  const { seen } = await converse([`GET /a HTTP/1.1\r\nHost: x\r\n${lines}\r\n`]);
+  expect(Array.from(seen[0]?.headers ?? [])).toEqual(
+    [
+      ["!#$%&'*+-.^_`|~", "odd"],
+      ["host", "x"],
+      ["x-a", "a b, c"],
+      ["x-empty", ""],
+      ["x-latin", "\xe9"],
+    ].toSorted(([a = ""], [b = ""]) => (a < b ? -1 : 1)) as [string, string][],
+  );
+});
+
+test("100 headers are taken", async () => {
+  const { answers } = await converse([`GET /a HTTP/1.1\r\nHost: x\r\n${"X: y\r\n".repeat(99)}\r\n`]);
+  expect(answers.map(({ status }) => status)).toEqual([200]);
+});
+
+test("large bodies arrive whole", async () => {
+  const body = Array.from({ length: 300_000 }, (_, index) => String.fromCodePoint(index % 251)).join("");
+  const sized = `PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const parts = body.match(/[^]{1,7000}/g) ?? [];
+  const coded = parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join("");
+  const chunked = `PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${coded}0\r\n\r\n`;
+  const stream = sized + chunked + GET;
+  for (const size of [stream.length, 65_536, 1000]) {
+    const { seen } = await converse(stream.match(new RegExp(`[^]{1,${size}}`, "g")) ?? []);
+    expect(seen.map((request) => request.body === body)).toEqual([true, true, false]);
+    expect(seen[2]?.target).toBe("/a");
+  }
+});
+
+describe("a body that nobody reads", () => {
+  const refuse = () => Response.json({}, { status: 403 });
+  const statuses = async (...pieces: string[]) =>
+    (await converse(pieces, refuse)).answers.map(({ status, headers }) => [status, headers.get("connection")]);
+
+  test("is read off when it is small", async () => {
+    expect(await statuses(SIZED + GET)).toEqual([
+      [403, undefined],
+      [403, undefined],
+    ]);
+  });
+  test("ends the connection when it is large", async () => {
+    const head = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n";
+    expect(await statuses(head, GET.repeat(20_000))).toEqual([[403, "close"]]);
+  });
+  test("ends the connection when its end is not known", async () => {
+    expect(await statuses(CHUNKED + GET)).toEqual([[403, "close"]]);
+  });
+  test("ends the connection when it was announced and not asked for", async () => {
+    const announced = SIZED.replace("Content", "Expect: 100-continue\r\nContent").slice(0, -5);
+    expect(await statuses(announced, GET)).toEqual([[403, "close"]]);
+  });
+});
+
+describe("Expect: 100-continue", () => {
+  const head = "PUT /a HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\n";
+  const statuses = async (pieces: string[]) => (await converse(pieces)).answers.map(({ status }) => status);
+
+  test("the body is asked for when it is wanted", async () => {
+    expect(await statuses([head, "abcde", GET])).toEqual([100, 200, 200]);
+    expect(await statuses([head, "a", "bcde", GET])).toEqual([100, 200, 200]);
+  });
+  test("and not when it is there already", async () => {
+    expect(await statuses([`${head}abcde${GET}`])).toEqual([200, 200]);
+    expect(await statuses([`${head}ab`, `cde${GET}`])).toEqual([200, 200]);
+  });
+  test("and not of HTTP/1.0, which does not know it", async () => {
+    expect(await statuses([head.replace("1.1", "1.0"), "abcde"])).toEqual([200]);
+  });
+});
+
+test("HEAD and 204 have no body and no length, and the next answer follows at once", async () => {
+  const app = (_: Request, { method }: { readonly method?: string | undefined }) =>
+    method === "DELETE" ? new Response(null, { status: 204 }) : new Response("body");
+  const requests = ["HEAD", "GET", "DELETE", "GET"].map((method) => GET.replace("GET", method));
+  const { answers } = await converse([requests.join("")], app);
+  expect(answers.map(({ body }) => body)).toEqual(["", "body", "", "body"]);
+  expect(answers.map(({ headers }) => headers.has("content-length"))).toEqual([false, true, false, true]);
+});
