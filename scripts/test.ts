@@ -15,6 +15,7 @@ const TOOLS: Readonly<Record<string, string>> = {
   unshare: "util-linux",
   "systemd-analyze": "systemd",
   strace: "strace",
+  python3: "python3",
 };
 
 /** For tests that say nothing else; properties and real processes take their time on a busy machine. */

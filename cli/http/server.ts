@@ -37,6 +37,8 @@ export class HttpServer {
   readonly #clock: Clock;
   readonly #stopChecks: () => void;
   #sockets: Sockets | undefined;
+  /** Of TLS, and when their time is over: the runtime leaves one open that takes too long. */
+  readonly #handshakes = new Map<TLSSocket, number>();
   #isStopping = false;
   /** When those that are under way at a stop are cut. */
   #stopEnd = Infinity;
@@ -124,14 +126,16 @@ export class HttpServer {
   /** Loaded only for TLS: it takes memory. */
   async #overTls(where: Where, options: TlsOptions): Promise<Sockets> {
     const { createServer } = await import("node:tls");
-    const common = { allowHalfOpen: true, noDelay: true, handshakeTimeout: HANDSHAKE_MS };
+    const common = { allowHalfOpen: true, noDelay: true };
     const server: TlsServer = createServer({ ...common, ...options }, (socket) => {
+      this.#handshakes.delete(socket);
       // Where a certificate may be left out, one that is shown must hold all the same.
       if (this.#turnsAway() || (!socket.authorized && hasCertificate(socket))) socket.destroy();
       else this.#accept((receiver) => new NodeTransport(socket, receiver));
     });
-    // A handshake that failed is the client's affair.
-    server.on("tlsClientError", () => undefined);
+    server.on("connection", (socket: TLSSocket) => this.#awaitHandshake(socket));
+    // One that fails is the client's affair.
+    server.on("tlsClientError", (_, socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(where, () => {
@@ -147,9 +151,18 @@ export class HttpServer {
     };
   }
 
-  /** Whoever comes while the server stops, with a handshake that had begun, comes too late. */
+  #awaitHandshake(socket: TLSSocket): void {
+    if (this.#turnsAway()) {
+      socket.destroy();
+      return;
+    }
+    this.#handshakes.set(socket, this.#clock.monotonic() + HANDSHAKE_MS);
+    socket.once("close", () => this.#handshakes.delete(socket));
+  }
+
+  /** Whoever comes while the server stops comes too late. */
   #turnsAway(): boolean {
-    return this.#isStopping || this.#connections.size >= this.#maxConnections;
+    return this.#isStopping || this.#connections.size + this.#handshakes.size >= this.#maxConnections;
   }
 
   #accept(connect: (receiver: Receiver) => Transport): void {
@@ -166,6 +179,7 @@ export class HttpServer {
   #check(): void {
     const now = this.#clock.monotonic();
     for (const connection of this.#connections) connection.check(now);
+    for (const [socket, deadline] of this.#handshakes) if (now >= deadline) socket.destroy();
     if (now < this.#stopEnd) return;
     for (const connection of this.#connections) connection.destroy();
     this.#onEmpty?.();

@@ -102,6 +102,9 @@ export class BunTransport implements Transport {
   constructor(socket: Bun.Socket<unknown>, receiver: Receiver) {
     this.#socket = socket;
     this.#receiver = receiver;
+    // Once: the runtime asks the system each time. Empty over a Unix socket.
+    this.remoteAddress = socket.remoteAddress || undefined;
+    this.remotePort = socket.remotePort;
   }
 
   get unsent(): number {

@@ -4,7 +4,9 @@
  * both go on at the same byte.
  */
 import { expect, test } from "bun:test";
-import { converse, type Seen } from "./conversation.ts";
+import { connect } from "node:net";
+import { HttpServer } from "../../cli/http/server.ts";
+import { converse, recorder, type Seen } from "./conversation.ts";
 import { cut, mutated, randomFrom } from "./mutations.ts";
 import { readRequests, type Reference } from "./reference-parser.ts";
 
@@ -62,4 +64,36 @@ test(`${STREAMS} streams are read as another reader reads them`, async () => {
   }
   expect(taken).toBeGreaterThan(STREAMS / 2);
   expect(refused).toBeGreaterThan(STREAMS / 4);
+}, 900_000);
+
+/** What a server on a real socket answers to the stream: status and body of each answer. */
+function overSocket(port: number, stream: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    let text = "";
+    socket.on("data", (bytes) => (text += bytes.toString("latin1")));
+    socket.on("error", () => undefined);
+    socket.on("end", () => socket.end());
+    socket.on("close", () => resolve(text));
+    socket.end(Buffer.from(stream, "latin1"));
+  });
+}
+
+test(`${STREAMS / 10} of them are answered the same over sockets`, async () => {
+  const app = recorder([]);
+  const http = { app, maxConnections: 100, addressOf: (address: string) => address };
+  const server = await HttpServer.listen({ host: "127.0.0.1", port: 0 }, http);
+  for (let seed = 1; seed <= STREAMS / 10; seed += 20) {
+    const streams = Array.from({ length: 20 }, (_, index) => mutated(randomFrom(seed + index)));
+    const texts = await Promise.all(streams.map((stream) => overSocket(server.port, stream)));
+    for (const [index, stream] of streams.entries()) {
+      const { answers } = await converse([stream]);
+      // Whether the connection would go on depends on when the client's end is seen.
+      const statuses = Array.from((texts[index] ?? "").matchAll(/HTTP\/1\.1 (\d{3}) /g), ([, status]) =>
+        Number(status),
+      );
+      expect({ stream, statuses }).toEqual({ stream, statuses: answers.map(({ status }) => status) });
+    }
+  }
+  await server.stop();
 }, 900_000);

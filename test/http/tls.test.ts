@@ -102,7 +102,7 @@ describe("SIGHUP", () => {
     await using running = await startSecure(made);
     const { server, ca } = running;
     const stopped = new AbortController();
-    let answered = 0;
+    const answered: Response[] = [];
     const clients = Array.from({ length: 8 }, async (_, index) => {
       while (!stopped.signal.aborted) {
         // Half of them on connections that are kept, half on new ones.
@@ -113,12 +113,12 @@ describe("SIGHUP", () => {
         });
         expect(response.status).toBe(200);
         await response.arrayBuffer();
-        answered += 1;
+        answered.push(response);
       }
     });
     const some = async () => {
-      const enough = answered + 50;
-      while (answered < enough) await Bun.sleep(1);
+      const enough = answered.length + 50;
+      while (answered.length < enough) await Bun.sleep(1);
     };
     for (const [certificate, name] of [
       [made.named, "named"],

@@ -1,0 +1,63 @@
+/** Connections that never get past the handshake of TLS: they count, and their time is limited. */
+import { expect, test } from "bun:test";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { HttpServer } from "../../cli/http/server.ts";
+import { makeCertificates, pemOf } from "../cli/certificates.ts";
+import { testClock } from "../harness.ts";
+
+const made = makeCertificates();
+
+async function started(maxConnections: number) {
+  const clock = testClock();
+  const http = { app: () => new Response("hello"), maxConnections, clock, addressOf: (socket: string) => socket };
+  const server = await HttpServer.listen({ host: "127.0.0.1", port: 0 }, { ...http, tls: pemOf(made.server) });
+  return { clock, port: server.port, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+function silent(port: number): { readonly socket: Socket; readonly closed: Promise<unknown> } {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  return { socket, closed: closing(socket) };
+}
+
+function closing(socket: Socket): Promise<unknown> {
+  return new Promise((resolve) => socket.once("close", resolve));
+}
+
+/** What a client gets that does it right. */
+async function ask(port: number): Promise<string> {
+  const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  let text = "";
+  socket.on("data", (bytes) => (text += bytes.toString("latin1")));
+  socket.on("error", () => undefined);
+  socket.on("secureConnect", () => socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  await closing(socket);
+  return text;
+}
+
+test("one that does not shake hands is closed after ten seconds", async () => {
+  await using server = await started(10);
+  const [nothing, begun] = [silent(server.port), silent(server.port)];
+  begun.socket.write(Buffer.from("\x16\x03\x01\x02\x00\x01", "latin1"));
+  expect(await ask(server.port)).toEndWith("hello");
+  server.clock.advance(9000);
+  expect([nothing.socket.readyState, begun.socket.readyState]).toEqual(["open", "open"]);
+  server.clock.advance(1000);
+  await Promise.all([nothing.closed, begun.closed]);
+});
+
+test("they count as connections", async () => {
+  await using server = await started(2);
+  const waiting = [silent(server.port), silent(server.port)];
+  await Promise.all(waiting.map(({ socket }) => once(socket, "connect")));
+  expect(await ask(server.port)).toBe("");
+  for (const { socket, closed } of waiting) {
+    socket.destroy();
+    await closed;
+  }
+  let text = "";
+  while (text === "") text = await ask(server.port);
+  expect(text).toEndWith("hello");
+});
