@@ -10,6 +10,7 @@ import { measureAudit } from "./audit.ts";
 import { measureBarrier } from "./barrier.ts";
 import { measureFile } from "./file-store.ts";
 import { measureGenerateShare } from "./generate-share.ts";
+import { measureHttp } from "./http.ts";
 import { measureMemory } from "./memory.ts";
 import { measureRotation } from "./rotation.ts";
 import { measureStart } from "./start.ts";
@@ -28,6 +29,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   "generate-share": { measure: measureGenerateShare, needsExecutable: true },
   start: { measure: measureStart, needsExecutable: true },
   memory: { measure: measureMemory, needsExecutable: true },
+  http: { measure: measureHttp, needsExecutable: true },
 };
 
 const { values, positionals } = parseArgs({

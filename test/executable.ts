@@ -13,6 +13,8 @@ export interface Start {
   /** The whole environment; PATH and a HOME of its own unless told. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** A file descriptor that stderr goes to, where nobody wants to look at it afterwards. */
+  readonly stderr?: number;
 }
 
 /** One field of a line of the log, or several. */
@@ -57,13 +59,13 @@ export function newFolder(): string {
 }
 
 /** Starts a server on a free port of 127.0.0.1 and waits until it listens. Throws when it ends before, with its stderr. */
-export async function startServer({ args, env, cwd = newFolder() }: Start): Promise<Server> {
+export async function startServer({ args, env, cwd = newFolder(), stderr }: Start): Promise<Server> {
   const child = Bun.spawn([EXECUTABLE, "server", "--listen", "127.0.0.1:0", ...args], {
     env: env ?? { PATH: process.env["PATH"] ?? "", HOME: cwd },
     cwd,
     stdin: "ignore",
     stdout: "pipe",
-    stderr: "pipe",
+    stderr: stderr ?? "pipe",
   });
   const output = { stdout: "", stderr: "" };
   const listening = Promise.withResolvers<string>();
@@ -72,7 +74,7 @@ export async function startServer({ args, env, cwd = newFolder() }: Start): Prom
     const address = /^\s*(?:Coffer listens on|Address:) (http:\S+)\n/m.exec(output.stdout)?.[1];
     if (address !== undefined) listening.resolve(address);
   });
-  const stderrRead = collect(child.stderr, (text) => (output.stderr += text));
+  const stderrRead = child.stderr instanceof ReadableStream && collect(child.stderr, (text) => (output.stderr += text));
   const exited = Promise.all([child.exited, stdoutRead, stderrRead]).then(([code]) => code);
 
   const url = await Promise.race([listening.promise, exited]);
