@@ -1,8 +1,9 @@
-/** How much memory a server holds, on Linux: from /proc. */
-import { readFileSync } from "node:fs";
+/** How much memory a server holds. */
 import { join } from "node:path";
 import { type Server, startServer } from "../test/executable.ts";
+import { call, unseal } from "./client.ts";
 import { temporaryFolder } from "./folder.ts";
+import { type Resident, resident } from "./resident.ts";
 import { median } from "./rounds.ts";
 import type { Figure } from "./table.ts";
 
@@ -11,13 +12,6 @@ const IDLE_MS = 2000;
 const REQUESTS = 10_000;
 const AT_ONCE = 8;
 const PATHS = 1000;
-
-interface Resident {
-  /** VmRSS: what the process has in memory, the mapped pages of the executable included. In MB. */
-  readonly all: number;
-  /** RssAnon: without those pages, which the system can drop and which processes share. In MB. */
-  readonly own: number;
-}
 
 interface Sample {
   readonly nothing: Resident;
@@ -73,7 +67,8 @@ async function sample(parent: string): Promise<Sample> {
     args: ["--storage", `file:${join(folder.path, "store")}`],
     cwd: folder.path,
   });
-  const token = await unseal(server);
+  const token = await unseal(server.url);
+  await call(server.url, "POST", "sys/mounts/secret", { type: "kv" }, token);
   await Bun.sleep(IDLE_MS);
   const idle = resident(server.pid);
   await use(server, token);
@@ -96,23 +91,6 @@ async function residentOfNothing(): Promise<Resident> {
   return found;
 }
 
-function resident(pid: number): Resident {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const megabytes = (field: string) =>
-    (Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) * 1024) / 1e6;
-  return { all: megabytes("VmRSS"), own: megabytes("RssAnon") };
-}
-
-/** Initialises and unseals the server; resolves with a token, with which a key-value engine was mounted at secret/. */
-async function unseal(server: Server): Promise<string> {
-  const { keys, root_token: token } = JSON.parse(
-    await call(server, "PUT", "sys/init", { secret_shares: 1, secret_threshold: 1 }),
-  ) as { keys: string[]; root_token: string };
-  await call(server, "PUT", "sys/unseal", { key: keys[0] });
-  await call(server, "POST", "sys/mounts/secret", { type: "kv" }, token);
-  return token;
-}
-
 /** {@link REQUESTS}: every secret is written and then read. */
 async function use(server: Server, token: string): Promise<void> {
   let begun = 0;
@@ -120,20 +98,9 @@ async function use(server: Server, token: string): Promise<void> {
     while (begun < REQUESTS) {
       const path = `secret/app-${(begun / 2) % PATHS}`;
       begun += 2;
-      await call(server, "PUT", path, { password: "correct horse battery staple" }, token);
-      await call(server, "GET", path, undefined, token);
+      await call(server.url, "PUT", path, { password: "correct horse battery staple" }, token);
+      await call(server.url, "GET", path, undefined, token);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, client));
-}
-
-async function call(server: Server, method: string, path: string, body?: object, token?: string): Promise<string> {
-  const response = await fetch(`${server.url}/v1/${path}`, {
-    method,
-    headers: token === undefined ? {} : { "X-Vault-Token": token },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}`);
-  return text;
 }

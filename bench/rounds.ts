@@ -7,18 +7,34 @@ export interface Medians {
   readonly rounds: number;
 }
 
-/**
- * Measures baseline, subject, baseline, subject …, and takes the median of each: what else the machine does meets both
- * alike, and a single disturbance neither. One round before is not counted: it compiles, fills caches and makes files.
- */
+/** Measures baseline, subject, baseline, subject …, and takes the median of each. */
 export async function interleaved(rounds: number, baseline: Measure, subject: Measure): Promise<Medians> {
-  const baselines: number[] = [];
-  const subjects: number[] = [];
+  const found = await inTurns(rounds, { baseline, subject });
+  return {
+    value: median(found.map((round) => round.subject)),
+    baseline: median(found.map((round) => round.baseline)),
+    rounds,
+  };
+}
+
+/**
+ * Takes every measure once, then every one again …: what else the machine does meets all alike, and a single disturbance
+ * none. Resolves with what each round has found. One round before is not counted: it compiles, fills caches and makes
+ * files.
+ */
+export async function inTurns<Name extends string, T>(
+  rounds: number,
+  measures: Readonly<Record<Name, () => Promise<T>>>,
+): Promise<Record<Name, T>[]> {
+  const found: Record<Name, T>[] = [];
   for (let round = 0; round <= rounds; round += 1) {
-    baselines.push(await undisturbed(baseline));
-    subjects.push(await undisturbed(subject));
+    const entries: [string, T][] = [];
+    for (const [name, measure] of Object.entries<() => Promise<T>>(measures)) {
+      entries.push([name, await undisturbed(measure)]);
+    }
+    found.push(Object.fromEntries(entries) as Record<Name, T>);
   }
-  return { value: median(subjects.slice(1)), baseline: median(baselines.slice(1)), rounds };
+  return found.slice(1);
 }
 
 /** The middle one, or between the two in the middle. Throws when there is none. */
@@ -31,7 +47,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** Nobody pays for the garbage of the one before. */
-function undisturbed(measure: Measure): Promise<number> {
+function undisturbed<T>(measure: () => Promise<T>): Promise<T> {
   Bun.gc(true);
   return measure();
 }

@@ -1,8 +1,9 @@
 /** How long after its exec the executable answers its first request. */
-import { createServer, type Socket, connect } from "node:net";
+import { type Socket, connect } from "node:net";
 import { join } from "node:path";
 import { EXECUTABLE, startServer } from "../test/executable.ts";
 import { temporaryFolder } from "./folder.ts";
+import { freePort } from "./free-port.ts";
 import { interleaved } from "./rounds.ts";
 import type { Figure } from "./table.ts";
 
@@ -70,18 +71,6 @@ function answers(port: number): Promise<boolean> {
     socket.once("data", (bytes) => end(String(bytes).startsWith("HTTP/1.1 ")));
     socket.once("error", () => end(false));
     socket.once("close", () => end(false));
-  });
-}
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
   });
 }
 

@@ -18,6 +18,8 @@ export interface Start {
   readonly listen?: string;
   /** Of a server with TLS: the certificate of the authority that its own is from, as PEM. */
   readonly ca?: string;
+  /** A file descriptor that stderr goes to, where nobody wants to look at it afterwards. */
+  readonly stderr?: number;
 }
 
 /** One field of a line of the log, or several. */
@@ -70,13 +72,14 @@ export async function startServer({
   cwd = newFolder(),
   listen = "127.0.0.1:0",
   ca,
+  stderr,
 }: Start): Promise<Server> {
   const child = Bun.spawn([EXECUTABLE, "server", "--listen", listen, ...args], {
     env: env ?? { PATH: process.env["PATH"] ?? "", HOME: cwd },
     cwd,
     stdin: "ignore",
     stdout: "pipe",
-    stderr: "pipe",
+    stderr: stderr ?? "pipe",
   });
   const output = { stdout: "", stderr: "" };
   const listening = Promise.withResolvers<string>();
@@ -85,7 +88,7 @@ export async function startServer({
     const address = /^\s*(?:Coffer listens on|Address:) ((?:https?|unix):\S+)\n/m.exec(output.stdout)?.[1];
     if (address !== undefined) listening.resolve(address);
   });
-  const stderrRead = collect(child.stderr, (text) => (output.stderr += text));
+  const stderrRead = child.stderr instanceof ReadableStream && collect(child.stderr, (text) => (output.stderr += text));
   const exited = Promise.all([child.exited, stdoutRead, stderrRead]).then(([code]) => code);
 
   const url = await Promise.race([listening.promise, exited]);
