@@ -1,4 +1,4 @@
-/** Connections that never get past the handshake of TLS: they count, and their time is limited. */
+/** Connections over TLS that never get past the handshake, or take nothing: they count, and their time is limited. */
 import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -9,9 +9,9 @@ import { testClock } from "../harness.ts";
 
 const made = makeCertificates();
 
-async function started(maxConnections: number) {
+async function started(maxConnections: number, app = () => new Response("hello")) {
   const clock = testClock();
-  const http = { app: () => new Response("hello"), maxConnections, clock, addressOf: (socket: string) => socket };
+  const http = { app, maxConnections, clock, addressOf: (socket: string) => socket };
   const server = await HttpServer.listen({ host: "127.0.0.1", port: 0 }, { ...http, tls: pemOf(made.server) });
   return { clock, port: server.port, [Symbol.asyncDispose]: () => server.stop() };
 }
@@ -60,4 +60,17 @@ test("they count as connections", async () => {
   let text = "";
   while (text === "") text = await ask(server.port);
   expect(text).toEndWith("hello");
+});
+
+test("a reader that takes nothing is cut off", async () => {
+  await using server = await started(10, () => new Response(new Uint8Array(64 * 1024 * 1024)));
+  const socket = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
+  socket.on("error", () => undefined);
+  socket.on("secureConnect", () => socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await once(socket, "data");
+  socket.pause();
+  for (let look = 0; look < 10; look += 1) await server.clock.pass(30_000);
+  const closed = closing(socket);
+  socket.resume();
+  await closed;
 });

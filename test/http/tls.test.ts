@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { connect as connectPlain } from "node:net";
 import { connect, type ConnectionOptions } from "node:tls";
 import { type Certificate, makeCertificates, pemOf, selfSigned } from "../cli/certificates.ts";
+import { coffer } from "../cli/spawn.ts";
 import { newFolder } from "../executable.ts";
 import { startSecure } from "./secure-server.ts";
 
@@ -86,6 +87,19 @@ describe("client certificates", () => {
       expect(answer?.text.startsWith("HTTP/1.1 200") ?? false).toBe(isAnswered);
     }
   });
+});
+
+test("the command line is served, by the authority and the certificate that it is given", async () => {
+  const lines = [`tls_client_ca_file = "${made.authority.cert}"`, "tls_require_and_verify_client_cert = true"];
+  await using running = await startSecure(made, lines);
+  const shown = [`-client-cert=${made.client.cert}`, `-client-key=${made.client.key}`];
+  const isTold = async (options: readonly string[]) =>
+    (await coffer(["status", `-address=https://127.0.0.1:${running.server.port}`, ...options])).stdout.includes(
+      "Sealed",
+    );
+  expect(await isTold([`-ca-cert=${made.authority.cert}`, ...shown])).toBe(true);
+  expect(await isTold([`-ca-cert=${made.authority.cert}`])).toBe(false);
+  expect(await isTold(shown)).toBe(false);
 });
 
 describe("SIGHUP", () => {
