@@ -6,11 +6,12 @@ import { uuidOf } from "../encoding.ts";
 import type { WireError } from "../errors.ts";
 import type { Reply, Route } from "../plugin.ts";
 
-const HEADERS = {
+/** Every response copies them; a `Headers` is checked once, a plain object each time. */
+const HEADERS = new Headers({
   "cache-control": "no-store",
   "content-type": "application/json",
   "strict-transport-security": "max-age=31536000; includeSubDomains",
-};
+});
 /** Statuses whose responses have no body (Fetch standard, "null body status"). */
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
@@ -22,8 +23,9 @@ export function newRequestId(): string {
 export function respond(reply: Reply, form: Route["form"], requestId: string): Response {
   if (reply.kind === "empty") return send(204, undefined);
   if (reply.kind === "text") {
-    const headers = { ...HEADERS, "content-type": reply.contentType };
-    return new Response(reply.text, { status: reply.status ?? 200, headers });
+    const response = new Response(reply.text, { status: reply.status ?? 200, headers: HEADERS });
+    response.headers.set("content-type", reply.contentType);
+    return response;
   }
   if (reply.kind === "bare") return send(reply.status ?? 200, reply.body);
   const { warnings = [] } = reply;
