@@ -23,6 +23,9 @@ const QUEUE_LIMIT = 1024 * 1024;
 /** A pipe holds 64 KiB on Linux; more in one write gains nothing and delays the rest. */
 const WRITE_LIMIT = 64 * 1024;
 
+/** How long a line may wait for others: a write of its own for each costs more than the line. */
+const GATHER_MS = 5;
+
 const STDERR = 2;
 
 /** A log that can be brought to an end. */
@@ -59,6 +62,7 @@ class LineQueue {
   #size = 0;
   #dropped = 0;
   #writing = false;
+  #gathering: ReturnType<typeof setTimeout> | undefined;
   #gone = false;
   #idle: (() => void)[] = [];
 
@@ -75,10 +79,11 @@ class LineQueue {
     }
     this.#waiting.push(line);
     this.#size += line.length;
-    if (!this.#writing) this.#next();
+    if (!this.#writing) this.#gathering ??= setTimeout(() => this.#next(), GATHER_MS);
   }
 
   async flush(milliseconds: number): Promise<void> {
+    if (this.#gathering !== undefined) this.#next();
     if (!this.#writing) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
@@ -87,6 +92,8 @@ class LineQueue {
   }
 
   #next(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     if (this.#waiting.length === 0 && this.#dropped > 0) {
       const dropped = this.#dropped;
       this.#dropped = 0;
