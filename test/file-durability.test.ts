@@ -127,7 +127,8 @@ describe.skipIf(!canTrace)(`the file store${reason}`, () => {
     );
     expect(await child.errors).toBe(`the store in ${path} failed (SQLITE_IOERR_FSYNC)\n`);
     expect(await child.exited).toBe(70);
-    expect(fs.readFileSync(output, "utf8").trim().split("\n")).toHaveLength(1);
+    // A call that another thread interrupts is traced in two lines, of which the first has its arguments.
+    expect(fs.readFileSync(output, "utf8").match(/sync\(.*/g)).toHaveLength(1);
   });
 });
 
