@@ -1,10 +1,11 @@
 /** A store with a new keyring in it, and barriers over it: what stands below seal and shares. */
+import type { StorageOperation } from "../core/around-driver.ts";
 import { Barrier } from "../core/barrier/barrier.ts";
 import { activeTerm, createKeyring, type Keyring, KEYRING_PATH, sealKeyring } from "../core/barrier/keyring.ts";
 import { KeyringStore } from "../core/barrier/keyring-store.ts";
 import { randomBytes } from "../core/crypto.ts";
 import { type Driver, Unknown } from "../storage/driver.ts";
-import { memoryOver, type Operation, testClock, type TestClock, wrapDriver } from "./harness.ts";
+import { memoryOver, testClock, type TestClock, wrapDriver } from "./harness.ts";
 import { readKeyring, type VaultKeyring } from "./vault-format.ts";
 
 export interface BarrierStore {
@@ -66,9 +67,9 @@ export interface Gate {
   /** The operations that passed, in order. */
   readonly passed: string[];
   /** What happens to each operation from now on. */
-  fate: (operation: Operation, key: string) => Fate;
+  fate: (operation: StorageOperation, key: string) => Fate;
   /** Which operations wait from now on. */
-  hold: (operation: Operation, key: string) => boolean;
+  hold: (operation: StorageOperation, key: string) => boolean;
   /** Resolves when an operation has begun to wait. */
   waiting(): Promise<void>;
   /** Holds nothing any longer, and lets go what waits. */

@@ -1,15 +1,16 @@
 import { describe, expect, test } from "bun:test";
+import type { StorageOperation } from "../core/around-driver.ts";
 import { CachedEntries } from "../core/barrier/cached-entry.ts";
 import { fromUtf8, utf8 } from "../core/encoding.ts";
 import { Unknown } from "../storage/driver.ts";
 import { barrierStore } from "./barrier-store.ts";
-import { memoryOver, type Operation, rejection, wrapDriver } from "./harness.ts";
+import { memoryOver, rejection, wrapDriver } from "./harness.ts";
 
 /** Cached texts over a store, with what reaches the driver and what is decoded. `ask` and `answer` may hold an operation back. */
 async function cachedTexts({ limit = 10, exclusive = true } = {}) {
   const made = barrierStore();
   const seen = { gets: [] as string[], decoded: [] as string[] };
-  const pass = async (_operation: Operation): Promise<void> => undefined;
+  const pass = async (_operation: StorageOperation): Promise<void> => undefined;
   const hook = { ask: pass, answer: pass };
   const driver = wrapDriver(memoryOver(made.store, exclusive), async (operation, key, act) => {
     if (operation === "get" && key !== "core/keyring") seen.gets.push(key);
@@ -32,10 +33,10 @@ async function cachedTexts({ limit = 10, exclusive = true } = {}) {
 }
 
 /** Holds the first operation of a kind until it is released. */
-function hold(kind: Operation) {
+function hold(kind: StorageOperation) {
   const [waiting, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let isFirst = true;
-  const hook = async (operation: Operation): Promise<void> => {
+  const hook = async (operation: StorageOperation): Promise<void> => {
     if (operation !== kind || !isFirst) return;
     isFirst = false;
     waiting.resolve();

@@ -5,6 +5,7 @@ import { openCoffer } from "../core/coffer.ts";
 import type { Peer } from "../core/http/peer.ts";
 import { utf8 } from "../core/encoding.ts";
 import type { Log } from "../core/log.ts";
+import { aroundDriver } from "../core/around-driver.ts";
 import type { MetricsOutput } from "../core/metrics/metrics.ts";
 import type { Engine, Plugin } from "../core/plugin.ts";
 import { plugins } from "../plugins/index.ts";
@@ -92,27 +93,9 @@ export function memoryOver(store: Map<string, Uint8Array>, exclusive = true): Dr
   );
 }
 
-export type Operation = "get" | "put" | "swap" | "delete" | "list";
-
-/**
- * A driver that asks `around` about every operation on `driver`. `around` runs it by `act`, and may wait, or throw
- * before or after.
- */
-export function wrapDriver(
-  driver: Driver,
-  around: <T>(operation: Operation, key: string, act: () => Promise<T>) => Promise<T>,
-): Driver {
-  return {
-    type: driver.type,
-    maxValue: driver.maxValue,
-    exclusive: driver.exclusive,
-    get: (key) => around("get", key, () => driver.get(key)),
-    put: (key, value) => around("put", key, () => driver.put(key, value)),
-    swap: (key, was, value) => around("swap", key, () => driver.swap(key, was, value)),
-    delete: (key) => around("delete", key, () => driver.delete(key)),
-    list: (prefix, page) => around("list", prefix, () => driver.list(prefix, page)),
-    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
-  };
+/** As {@link aroundDriver}, but what it says of itself can be changed afterwards. */
+export function wrapDriver(driver: Driver, around: Parameters<typeof aroundDriver>[1]): Driver {
+  return { ...aroundDriver(driver, around) };
 }
 
 export interface CallOptions {

@@ -1,4 +1,5 @@
 import { DamagedEntry, type Driver, StoreError } from "../../storage/driver.ts";
+import { aroundDriver } from "../around-driver.ts";
 import { ApiError } from "../errors.ts";
 
 /**
@@ -13,23 +14,9 @@ export function damagedEntry(path: string, why: string): ApiError {
 
 /** `driver`, whose reads fail with an error that tells the client what is damaged, and where. */
 export function namingDamage(driver: Driver): Driver {
-  return {
-    get type() {
-      return driver.type;
-    },
-    get maxValue() {
-      return driver.maxValue;
-    },
-    get exclusive() {
-      return driver.exclusive;
-    },
-    get: (key) => driver.get(key).catch(tell),
-    list: (prefix, page) => driver.list(prefix, page).catch(tell),
-    put: (key, value) => driver.put(key, value),
-    swap: (key, was, value) => driver.swap(key, was, value),
-    delete: (key) => driver.delete(key),
-    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
-  };
+  return aroundDriver(driver, (operation, _key, act) =>
+    operation === "get" || operation === "list" ? act().catch(tell) : act(),
+  );
 }
 
 function tell(error: unknown): never {

@@ -106,7 +106,7 @@ async function serve(server: Server, request: Request, peer: Peer): Promise<Resp
   server.inFlight.enter(trace);
   let response: Response;
   try {
-    response = await answer(server, request, peer, trace);
+    response = await answer(server, request, trace);
   } catch (error) {
     countRefusal(server, error, trace);
     logFailure(server.log, error, trace);
@@ -128,7 +128,8 @@ async function serve(server: Server, request: Request, peer: Peer): Promise<Resp
   return trace.method === "HEAD" ? withoutBody(response) : response;
 }
 
-async function answer(server: Server, request: Request, peer: Peer, trace: Trace): Promise<Response> {
+async function answer(server: Server, request: Request, trace: Trace): Promise<Response> {
+  const { peer } = trace;
   const { pathname, search } = splitTarget(peer.target ?? targetOf(request.url));
   const parsed = parsePath(pathname);
   if ("refuse" in parsed) {
@@ -151,10 +152,10 @@ async function answer(server: Server, request: Request, peer: Peer, trace: Trace
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
   const needsToken = opened !== undefined && route?.access !== "none";
   const isLimited = needsToken || route?.tellsValidity === true;
-  if (isLimited) server.refusals.check(trace.peer.address);
+  if (isLimited) server.refusals.check(peer.address);
   const fields = await readFields(request, operation, query, route, LARGEST_BODY, server.bodies);
   // Again: the limit may have been reached while the body came.
-  if (isLimited) server.refusals.check(trace.peer.address);
+  if (isLimited) server.refusals.check(peer.address);
   const { caller, refusal, unknownToken } = await admit(opened?.tokens, route, request.headers);
   trace.guess = unknownToken === undefined ? undefined : "token";
   trace.authenticated = caller !== NOBODY;

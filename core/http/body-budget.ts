@@ -14,36 +14,20 @@ export class BodyBudget {
 
   /** A share of the budget for one body; disposing of it gives it back. */
   open(): BodyShare {
-    return new BodyShare(
-      (bytes) => {
-        if (bytes > this.#left) throw new ApiError("overloaded");
-        this.#left -= bytes;
+    let taken = 0;
+    return {
+      cover: (bytes) => {
+        if (bytes <= SMALL_BODY || bytes <= taken) return;
+        if (bytes - taken > this.#left) throw new ApiError("overloaded");
+        this.#left -= bytes - taken;
+        taken = bytes;
       },
-      (bytes) => (this.#left += bytes),
-    );
+      [Symbol.dispose]: () => void (this.#left += taken),
+    };
   }
 }
 
-class BodyShare implements Disposable {
-  readonly #take: (bytes: number) => void;
-  readonly #give: (bytes: number) => void;
-  #taken = 0;
-
-  constructor(take: (bytes: number) => void, give: (bytes: number) => void) {
-    this.#take = take;
-    this.#give = give;
-  }
-
+export interface BodyShare extends Disposable {
   /** Throws ApiError `overloaded` when there is no room for a body of `bytes`. What was asked for before counts. */
-  cover(bytes: number): void {
-    if (bytes <= SMALL_BODY || bytes <= this.#taken) return;
-    this.#take(bytes - this.#taken);
-    this.#taken = bytes;
-  }
-
-  [Symbol.dispose](): void {
-    this.#give(this.#taken);
-  }
+  cover(bytes: number): void;
 }
-
-export type { BodyShare };

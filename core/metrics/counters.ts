@@ -1,6 +1,7 @@
 import { type Family, type Labels, type Sample, sample } from "./family.ts";
 import { Histogram } from "./histogram.ts";
-import type { AttemptEvent, BarrierOperation, Metrics, StorageOperation } from "./metrics.ts";
+import type { StorageOperation } from "../around-driver.ts";
+import type { AttemptEvent, BarrierOperation, Metrics } from "./metrics.ts";
 
 /** Upper bounds in seconds: from a read out of memory to a disk that hangs. */
 const LATENCIES = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

@@ -1,10 +1,10 @@
 /**
  * What the engine counts while it works. Where nobody asks for metrics none of it exists, and nothing is paid for it.
  */
+import type { StorageOperation } from "../around-driver.ts";
 import type { Family } from "./family.ts";
 
 export type BarrierOperation = "get" | "check" | "put" | "swap" | "delete" | "list";
-export type StorageOperation = "get" | "put" | "swap" | "delete" | "list";
 export type AttemptEvent = "started" | "cancelled" | "expired" | "completed";
 
 export interface Metrics {
