@@ -4,7 +4,7 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import type { AuditLine } from "./audit-device.ts";
 import { mountDisk, skipDisks } from "./disk.ts";
-import { newFolder, type Server, startServer } from "./executable.ts";
+import { newFolder, startServer } from "./executable.ts";
 import { pgpKey } from "./pgp-keys.ts";
 
 /** Starts a server in memory with these audit options, initialised and with an engine at `kv/`. */
@@ -25,11 +25,6 @@ function linesOf(text: string): AuditLine[] {
     .map((line) => JSON.parse(line) as AuditLine);
 }
 
-/** Resolves when the log has a line with this text. */
-async function said(server: Server, text: string): Promise<void> {
-  while (!server.stderr.includes(text)) await new Promise((resolve) => setImmediate(resolve));
-}
-
 describe.skipIf(skipDisks !== "")(`an audit disk${skipDisks}`, () => {
   test("that is full refuses everything but what passes audit by, and records again when there is room", async () => {
     using disk = mountDisk("1m");
@@ -48,11 +43,11 @@ describe.skipIf(skipDisks !== "")(`an audit disk${skipDisks}`, () => {
     expect((await put("refused", "v")).status).toBe(500);
     for (const path of ["sys/health", "sys/seal-status", "sys/leader", "sys/init"])
       expect((await server.call("GET", path)).status).toBe(200);
-    await said(server, "ENOSPC");
+    await server.until(() => server.stderr.includes("ENOSPC"));
     rmSync(filler);
     expect((await put("after", "v")).status).toBe(204);
     expect((await server.call("GET", "kv/refused", { token })).status).toBe(404);
-    await said(server, "the audit device works again");
+    await server.until(() => server.stderr.includes("the audit device works again"));
     // A line that was cut off by the disk's end stands alone; every other one can be read.
     const whole = readFileSync(file, "utf8")
       .split("\n")
@@ -163,7 +158,7 @@ test("lines go to standard output where that is named", async () => {
 test("SIGHUP without anything to reopen changes nothing", async () => {
   await using server = await startServer({ args: ["--storage", "memory:"] });
   server.signal("SIGHUP");
-  await said(server, "reloaded");
+  await server.until(() => server.stderr.includes("reloaded"));
   expect((await server.call("GET", "sys/seal-status")).status).toBe(200);
 });
 

@@ -39,6 +39,8 @@ export interface Server extends AsyncDisposable {
   readonly log: readonly LogLine[];
   /** Resolves with the exit code; a process that a signal ended has 128 and the signal's number. */
   readonly exited: Promise<number>;
+  /** Resolves when `condition` holds: it is looked at whenever the server has written something. */
+  until(condition: () => boolean): Promise<void>;
   /** One request, as the server of harness.ts takes it. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** Initialises and unseals, with 3 shares of which 2 open it unless told otherwise. */
@@ -82,13 +84,24 @@ export async function startServer({
     stderr: stderr ?? "pipe",
   });
   const output = { stdout: "", stderr: "" };
+  let written = Promise.withResolvers<void>();
+  const wrote = () => {
+    written.resolve();
+    written = Promise.withResolvers();
+  };
   const listening = Promise.withResolvers<string>();
   const stdoutRead = collect(child.stdout, (text) => {
     output.stdout += text;
     const address = /^\s*(?:Coffer listens on|Address:) ((?:https?|unix):\S+)\n/m.exec(output.stdout)?.[1];
     if (address !== undefined) listening.resolve(address);
+    wrote();
   });
-  const stderrRead = child.stderr instanceof ReadableStream && collect(child.stderr, (text) => (output.stderr += text));
+  const stderrRead =
+    child.stderr instanceof ReadableStream &&
+    collect(child.stderr, (text) => {
+      output.stderr += text;
+      wrote();
+    });
   const exited = Promise.all([child.exited, stdoutRead, stderrRead]).then(([code]) => code);
 
   const url = await Promise.race([listening.promise, exited]);
@@ -116,6 +129,9 @@ export async function startServer({
       return lines.map((line): LogLine => JSON.parse(line) as LogLine);
     },
     exited,
+    async until(condition) {
+      while (!condition()) await written.promise;
+    },
     ...apiOf(url, way),
     signal,
     stop,

@@ -1,13 +1,11 @@
 /** What a further share must prove before anybody relies on it. */
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { Barrier } from "../core/barrier/barrier.ts";
 import { randomBytes } from "../core/crypto.ts";
 import { makeShare } from "../core/seal/new-share.ts";
-import { parseRecipient, type Recipient } from "../core/seal/pgp.ts";
-import { createRegister, type Register } from "../core/seal/register.ts";
+import { parseRecipient } from "../core/seal/pgp.ts";
+import { createRegister } from "../core/seal/register.ts";
 import { ROOT_KEYS_PATH, wrapRootKeys } from "../core/seal/root-keys.ts";
 import { split } from "../core/seal/shamir.ts";
-import type { Driver } from "../storage/driver.ts";
 import { barrierStore } from "./barrier-store.ts";
 import { rejection, wrapDriver } from "./harness.ts";
 import { type SoftKey, softKey } from "./share-ceremony.ts";
@@ -32,15 +30,7 @@ async function coffer() {
   return { driver, barrier: await open(), register, given: shares.slice(0, 2), x, recipient, now: clock.now() };
 }
 
-interface Making {
-  readonly driver: Driver;
-  readonly barrier: Barrier;
-  readonly register: Register;
-  readonly given: readonly Uint8Array[];
-  readonly x: number;
-  readonly recipient: Recipient;
-  readonly now: number;
-}
+type Making = Parameters<typeof makeShare>[0];
 
 /** The message with which no share was made. */
 async function refusal(making: Making): Promise<string> {

@@ -41,11 +41,6 @@ function openRequest(server: Server, path: string, token: string, body: string):
   };
 }
 
-/** Resolves when `condition` holds, which a process that is watched from outside tells nobody. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await Bun.sleep(5);
-}
-
 describe("a stop", () => {
   test.each([["SIGTERM"], ["SIGINT"]] as const)(
     "by %s answers every request that it has begun to read, gives its block back and closes the store",
@@ -74,9 +69,9 @@ describe("a stop", () => {
       await Promise.all(begun.map((request) => request.begun));
       // What came before these on other connections has been read when they are answered.
       const enough = written.length + 100;
-      await until(() => written.length >= enough);
+      await server.until(() => written.length >= enough);
       server.signal(signal);
-      await until(() => server.log.some(({ msg }) => msg === "stopping"));
+      await server.until(() => server.log.some(({ msg }) => msg === "stopping"));
       const answers = await Promise.all(begun.map((request) => request.finish()));
       expect(await server.exited).toBe(0);
       stopped.abort();
@@ -124,7 +119,7 @@ describe("a stop", () => {
       });
     });
     server.signal("SIGTERM");
-    await until(() => server.log.some(({ msg }) => msg === "stopping"));
+    await server.until(() => server.log.some(({ msg }) => msg === "stopping"));
     socket.on("data", (bytes) => (text += String(bytes)));
     socket.resume();
     await closed;

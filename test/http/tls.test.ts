@@ -110,7 +110,7 @@ describe("SIGHUP", () => {
     const ends = () => has(server.log, "reloaded") + has(server.log, "could not reload: it goes on as it was");
     const before = ends();
     server.signal("SIGHUP");
-    while (ends() === before) await Bun.sleep(5);
+    await server.until(() => ends() !== before);
   }
 
   test("under load: no request fails, and connections that begin then see the new certificate", async () => {
@@ -133,7 +133,7 @@ describe("SIGHUP", () => {
     });
     const some = async () => {
       const enough = answered.length + 50;
-      while (answered.length < enough) await Bun.sleep(1);
+      await server.until(() => answered.length >= enough);
     };
     for (const [certificate, name] of [
       [made.named, "named"],
@@ -186,7 +186,7 @@ test("SIGTERM answers every request whose head was read", async () => {
   });
   await Promise.all(begun.map(({ asked }) => asked));
   server.signal("SIGTERM");
-  while (!server.log.some(({ msg }) => msg === "stopping")) await Bun.sleep(5);
+  await server.until(() => server.log.some(({ msg }) => msg === "stopping"));
   for (const { socket } of begun) socket.write('{"a":1}');
   for (const { closed } of begun) {
     const text = await closed;
