@@ -1,9 +1,12 @@
 /** Key shares on their way in: by ways on which nobody else sees them, and never repeated in what is printed. */
 
-import { readFile } from "node:fs/promises";
-import { CliError, fileProblem } from "./errors.ts";
+import { CliError } from "./errors.ts";
 import { askHidden } from "./prompt.ts";
+import { readSecretFile } from "./secret-file.ts";
 import type { Terminal } from "./terminal.ts";
+
+const KEY_FILE =
+  "--key-file takes the path of a file that holds one share; a share that was given there is in the shell's history";
 
 /** Refuses a share that was typed behind `command`. */
 export function refuseArguments(args: readonly string[], command: string): void {
@@ -18,7 +21,7 @@ export function refuseArguments(args: readonly string[], command: string): void 
 export async function readShare(terminal: Terminal, keyFile: string | undefined, command: string): Promise<string> {
   const [text, source] =
     keyFile !== undefined && keyFile !== "-"
-      ? [await readKeyFile(keyFile), keyFile]
+      ? [await readSecretFile(keyFile, "--key-file", KEY_FILE), keyFile]
       : terminal.stdin.isTerminal && keyFile === undefined
         ? [await askHidden("Unseal key (not shown)"), "the prompt"]
         : [new TextDecoder().decode(await terminal.stdin.read()), "standard input"];
@@ -39,17 +42,4 @@ export function checkShare(text: string, source: string): string {
 
 function waysInto(command: string): string {
   return `type it at the prompt of \`${command}\`, or give it by --key-file or on standard input`;
-}
-
-async function readKeyFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw new CliError(
-      // Not the path: it may be the share itself.
-      `cannot read the file of --key-file: ${fileProblem(error)}`,
-      "--key-file takes the path of a file that holds one share; a share that was given there is in the shell's history",
-      { cause: error },
-    );
-  }
 }

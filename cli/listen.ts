@@ -1,8 +1,9 @@
 /** The port or socket: hands requests to the app, and stops without dropping any that it has begun to read. */
 import { chmodSync, lstatSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { plainAddress } from "../core/access/ip-address.ts";
 import type { App } from "./http/connection.ts";
-import { plainAddress, TrustedProxies } from "./http/forwarded.ts";
+import { TrustedProxies } from "./http/forwarded.ts";
 import { HttpServer, type HttpServerOptions } from "./http/server.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import type { TlsFiles } from "./tls-files.ts";

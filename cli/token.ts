@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { CliError, fileProblem } from "./errors.ts";
 import { type Environment, type Setting, setting } from "./environment.ts";
 import { askHidden } from "./prompt.ts";
+import { readSecretFile } from "./secret-file.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The ways in, for hints. */
@@ -41,23 +42,13 @@ function checkToken(found: Setting): Setting {
   return found;
 }
 
+const TOKEN_FILE = "--token-file takes the path of a file that holds the token, or - for standard input";
+
 async function namedToken({ stdin }: Terminal, file: string): Promise<Setting> {
-  if (file !== "-") return { value: (await readTokenFile(file)).trim(), source: file };
+  if (file !== "-") return { value: (await readSecretFile(file, "--token-file", TOKEN_FILE)).trim(), source: file };
   // A terminal would show what is typed.
   if (stdin.isTerminal) return askToken();
   return { value: new TextDecoder().decode(await stdin.read()).trim(), source: "standard input" };
-}
-
-async function readTokenFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    // Without the path: somebody may have given the token in its place.
-    throw new CliError(
-      `cannot read the file of --token-file: ${fileProblem(error)}`,
-      "--token-file takes the path of a file that holds the token, or - for standard input",
-    );
-  }
 }
 
 async function maySearch(folder: string): Promise<boolean> {

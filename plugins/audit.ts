@@ -1,4 +1,5 @@
 import { bool, definePlugin, invalid, kvPairs, logical, route, string } from "../core/plugin.ts";
+import { folder } from "./folder.ts";
 
 const enableBody = logical({ type: string(), description: string(), options: kvPairs(), local: bool() });
 const hashBody = logical({ input: string() });
@@ -54,7 +55,3 @@ export default definePlugin({
     }),
   ],
 });
-
-function folder(path = ""): string {
-  return path.endsWith("/") ? path : `${path}/`;
-}

@@ -12,6 +12,7 @@ import {
   string,
   SYSTEM_LEASE_TTL,
 } from "../core/plugin.ts";
+import { folder } from "./folder.ts";
 
 /** Seconds; `system` stands for the system's own TTL. */
 const leaseTtl = v.pipe(
@@ -149,10 +150,6 @@ export default definePlugin({
     ];
   },
 });
-
-function folder(path = ""): string {
-  return path.endsWith("/") ? path : `${path}/`;
-}
 
 function refuseNotHeeded(fields: Readonly<Record<string, unknown>>): void {
   const refused = [...Object.keys(notHeeded), "options"].filter((name) => !isUnset(fields[name]));

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { plainAddress } from "../../core/access/ip-address.ts";
 
 /** Proxies whose word on who their client is counts: single addresses and ranges (`10.0.0.0/8`, `fd00::/8`). */
 export class TrustedProxies {
@@ -34,11 +35,6 @@ export class TrustedProxies {
   #trusts(address: string): boolean {
     return this.#list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
   }
-}
-
-/** An IPv4 address that a socket for both families shows as `::ffff:10.0.0.1`, as itself. */
-export function plainAddress(address: string): string {
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
 
 function isPrefix(text: string | undefined, bits: number, family: number): boolean {

@@ -1,4 +1,5 @@
 /** Which senders share one limit. */
+import { plainAddress } from "./ip-address.ts";
 
 /** No address is told: over a Unix socket, whose permissions say who may, and where the runtime does not know. */
 const UNKNOWN = "unknown";
@@ -10,17 +11,8 @@ const UNKNOWN = "unknown";
  */
 export function bucketOf(address: string | undefined): string {
   if (address === undefined || address === "") return UNKNOWN;
-  if (!address.includes(":")) return address;
-  return mappedIpv4(address) ?? networkOf(address);
-}
-
-/** Of `::ffff:10.0.0.2` and `::ffff:0a00:0002` the IPv4 address. */
-function mappedIpv4(address: string): string | undefined {
-  const [, dotted, high = "", low = ""] =
-    /^::ffff:(?:(\d+\.\d+\.\d+\.\d+)|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i.exec(address) ?? [];
-  if (dotted !== undefined || high === "") return dotted;
-  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
-  return [a >> 8, a & 255, b >> 8, b & 255].join(".");
+  const plain = plainAddress(address);
+  return plain.includes(":") ? networkOf(plain) : plain;
 }
 
 /** The first four groups, without leading zeros, so that the same network is the same text however it was written. */

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { plainAddress, TrustedProxies } from "../../cli/http/forwarded.ts";
+import { TrustedProxies } from "../../cli/http/forwarded.ts";
+import { plainAddress } from "../../core/access/ip-address.ts";
 import { newFolder, startServer } from "../executable.ts";
 
 describe("the sender", () => {
