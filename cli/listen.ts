@@ -2,6 +2,7 @@
 import { chmodSync, lstatSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { plainAddress } from "../core/access/ip-address.ts";
+import type { HeaderValues } from "../core/http/incoming.ts";
 import type { App } from "./http/connection.ts";
 import { TrustedProxies } from "./http/forwarded.ts";
 import { HttpServer, type HttpServerOptions } from "./http/server.ts";
@@ -35,7 +36,7 @@ export async function listen(app: App, options: ListenOptions): Promise<Listener
   const http = {
     app,
     maxConnections,
-    addressOf: (socket: string, headers: Headers) => trustedProxies.clientOf(plainAddress(socket), headers),
+    addressOf: (socket: string, headers: HeaderValues) => trustedProxies.clientOf(plainAddress(socket), headers),
     tls: tls && (await import("./tls-files.ts")).readTls(tls),
   };
   const server =

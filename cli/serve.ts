@@ -1,6 +1,7 @@
 /** The server's life: open the storage, put the engine on it, listen, and close it all in the reverse order. */
 
 import { openCoffer } from "../core/coffer.ts";
+import type { Answer } from "../core/http/answer.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { plugins } from "../plugins/index.ts";
 import { openStorage } from "../storage/index.ts";
@@ -18,7 +19,7 @@ import { openProcessMetrics } from "./metrics/process.ts";
 import { renderPrometheus } from "./metrics/prometheus.ts";
 
 /** What a server that must not answer any more answers. */
-const NEVER = new Promise<Response>(() => undefined);
+const NEVER = new Promise<Answer>(() => undefined);
 /** How long the last log lines may take when the process must end. */
 const LAST_WORDS_MS = 1000;
 
@@ -59,7 +60,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
     hangUps.add(() => coffer.reopenAudit());
     const dev =
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
-    const app: App = (request, peer) => (fate.dead ? NEVER : coffer.fetch(request, peer));
+    const app: App = (request) => (fate.dead ? NEVER : coffer.answer(request));
     const listener = await tryListen(app, { ...config.listener, address });
     hangUps.add(async () => listener.reload());
     log.info({ address: listener.url, storage: storage.type, version: packageJson.version }, "listening");

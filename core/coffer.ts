@@ -16,8 +16,10 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type Cluster, readCluster } from "./cluster.ts";
 import { ApiError } from "./errors.ts";
 import { BodyBudget } from "./http/body-budget.ts";
-import { createApp } from "./http/app.ts";
+import type { Answer } from "./http/answer.ts";
+import { createApp, serve, type Server } from "./http/app.ts";
 import { InFlight } from "./http/in-flight.ts";
+import type { Incoming } from "./http/incoming.ts";
 import type { Peer } from "./http/peer.ts";
 import { Router } from "./http/router.ts";
 import type { Log } from "./log.ts";
@@ -61,6 +63,8 @@ export interface CofferOptions {
 export interface Coffer extends AsyncDisposable {
   /** Answers one request. Never rejects. */
   fetch(request: Request, peer?: Peer): Response | Promise<Response>;
+  /** The same for a listener that reads requests itself: for neither side a `Request` or `Response` is made. */
+  answer(request: Incoming): Promise<Answer>;
   /** Has every audit device go on in what now has its name: its file was renamed. What fails is logged. */
   reopenAudit(): Promise<void>;
 }
@@ -143,7 +147,7 @@ export function openCoffer(options: CofferOptions): Coffer {
       system.add(route.path, route.operation, open);
     }
   }
-  const app = createApp({
+  const server: Server = {
     system,
     log,
     clock,
@@ -153,9 +157,11 @@ export function openCoffer(options: CofferOptions): Coffer {
     metrics,
     opened: () => seal.opened,
     auditWhileSealed: auditDevices.whileSealed,
-  });
+  };
+  const app = createApp(server);
   return {
     fetch: (request, peer = {}) => app.fetch(request, peer),
+    answer: (request) => serve(server, request),
     reopenAudit: () => auditDevices.reopen(),
     async [Symbol.asyncDispose]() {
       stopTimer();

@@ -1,3 +1,4 @@
+import type { IncomingBody } from "../../core/http/incoming.ts";
 import { Chunks, type Taken } from "./chunked.ts";
 import type { Head } from "./head.ts";
 import type { Input } from "./input.ts";
@@ -7,7 +8,7 @@ const PIECE = 16 * 1024;
 const EMPTY: Buffer = Buffer.alloc(0);
 
 /** The body of one request, on its way in. */
-export class Body {
+export class Body implements IncomingBody {
   readonly #input: Input;
   /** Called before bytes are waited for; `isBegun`: some of the body have come before. */
   readonly #ask: (isBegun: boolean) => void;
@@ -35,12 +36,25 @@ export class Body {
     return this.#isBroken || this.#chunks !== undefined ? Infinity : this.#left;
   }
 
-  /** The whole body, if its length is known and all of it is here. */
+  /** All of it. Throws as {@link read}. */
+  async whole(): Promise<Buffer> {
+    const whole = this.takeWhole();
+    if (whole !== undefined) return whole;
+    const pieces: Buffer[] = [];
+    for await (const piece of this) pieces.push(piece);
+    return Buffer.concat(pieces);
+  }
+
+  /** All of it, if its length is known and it is here. */
   takeWhole(): Buffer | undefined {
     if (this.#chunks !== undefined || this.#input.bytes.length < this.#left) return undefined;
     const whole = this.#input.take(this.#left);
     this.#left = 0;
     return whole;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    for (let piece = await this.read(); piece !== undefined; piece = await this.read()) yield piece;
   }
 
   /**

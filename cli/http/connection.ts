@@ -5,11 +5,12 @@
  * Every phase but the app's own has a deadline, which the server looks at once a second: a connection on which nothing
  * moves ends.
  */
-import type { Peer } from "../../core/http/peer.ts";
+import type { Answer } from "../../core/http/answer.ts";
+import type { HeaderValues, Incoming } from "../../core/http/incoming.ts";
 import { Body } from "./body.ts";
 import { BadRequest, findHeadEnd, type Head, parseHead } from "./head.ts";
 import { Input } from "./input.ts";
-import { CONTINUE, encodeRefusal, encodeResponse } from "./response.ts";
+import { CONTINUE, encodeAnswer, encodeRefusal } from "./response.ts";
 import type { Receiver, Transport } from "./transport.ts";
 
 /** Milliseconds. */
@@ -29,19 +30,16 @@ const DRAIN_LIMIT = 256 * 1024;
 
 /** Verbs whose body the app gets; of every other one it is dropped, as Vault does. */
 const WITH_BODY: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "DELETE"]);
-/** Where every request seems to go: the app reads the target beside it, which the URL parser would change. */
-const URL = "http://localhost/";
-
 const CR = 0x0d;
 const LF = 0x0a;
 
-export type App = (request: Request, peer: Peer) => Response | Promise<Response>;
+export type App = (request: Incoming) => Answer | Promise<Answer>;
 
 /** What a connection is to the server that accepted it. */
 export interface Accepted {
   readonly app: App;
   /** Who sent a request that came from the address `socket`: that, or what a trusted proxy says. */
-  readonly addressOf: (socket: string, headers: Headers) => string;
+  readonly addressOf: (socket: string, headers: HeaderValues) => string;
   /** Whether the server is stopping: then each answer is the last of its connection. */
   readonly isStopping: () => boolean;
   /** Milliseconds since some fixed moment. */
@@ -138,12 +136,13 @@ export class Connection {
     const head = await this.#readHead();
     if (head === undefined) return false;
     const body = new Body(this.#input, head, (isBegun) => this.#askForBody(head.expectsContinue && !isBegun));
-    const response = await this.#ask(head, body);
+    const answer = await this.#ask(head, body);
+    if (!body.isDone) body.takeWhole();
     // An unread body would be taken for the next request: a small one is read off, else the connection ends.
     const isDrainable = body.isDone || (!head.expectsContinue && !this.#input.ended && body.left <= DRAIN_LIMIT);
     const keepAlive = head.keepAlive && !this.#accepted.isStopping() && isDrainable;
     const framing = { keepAlive, isOld: head.isOld, isHead: head.method === "HEAD" };
-    await this.#write(await encodeResponse(response, framing));
+    await this.#write(encodeAnswer(answer, framing));
     if (keepAlive && !body.isDone) await body.drain();
     return keepAlive;
   }
@@ -172,21 +171,18 @@ export class Connection {
     return !ended && bytes.length < 2 && (bytes[0] ?? CR) === CR;
   }
 
-  async #ask(head: Head, body: Body): Promise<Response> {
-    const { method, target, headers } = head;
-    const { remoteAddress } = this.#transport;
+  #ask({ method, target, headers }: Head, body: Body): Answer | Promise<Answer> {
+    const { remoteAddress, remotePort } = this.#transport;
     const address = remoteAddress === undefined ? undefined : this.#accepted.addressOf(remoteAddress, headers);
-    const peer: Peer = { method, target, address, port: this.#transport.remotePort };
-    const whole = body.takeWhole();
-    const content = WITH_BODY.has(method) ? (whole ?? streamOf(body)) : null;
     this.#phase = "app";
     this.#deadline = Infinity;
-    const request = new Request(URL, {
-      method: content === null ? "GET" : method,
+    return this.#accepted.app({
+      method,
+      target,
       headers,
-      body: content instanceof Buffer && content.length === 0 ? null : content,
+      body: WITH_BODY.has(method) ? body : undefined,
+      peer: { address, port: remotePort },
     });
-    return this.#accepted.app(request, peer);
   }
 
   /** The app, or what reads an unwanted body off, waits for more of the body. */
@@ -227,17 +223,4 @@ export class Connection {
   async #ended(): Promise<void> {
     while (!this.#input.ended) await this.#input.more();
   }
-}
-
-function streamOf(body: Body): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const data = await body.read();
-        if (data === undefined) controller.close();
-        else controller.enqueue(new Uint8Array(data));
-      },
-    },
-    { highWaterMark: 0 },
-  );
 }

@@ -1,12 +1,15 @@
 import { BlockList, isIP } from "node:net";
 import { plainAddress } from "../../core/access/ip-address.ts";
+import type { HeaderValues } from "../../core/http/incoming.ts";
 
 /** Proxies whose word on who their client is counts: single addresses and ranges (`10.0.0.0/8`, `fd00::/8`). */
 export class TrustedProxies {
   readonly #list = new BlockList();
+  readonly #isEmpty: boolean;
 
   /** Throws an Error for what is no address and no range. */
   constructor(ranges: readonly string[]) {
+    this.#isEmpty = ranges.length === 0;
     for (const range of ranges) {
       const [address = "", bits, ...more] = range.split("/");
       const family = isIP(address);
@@ -21,7 +24,8 @@ export class TrustedProxies {
    * Who sent a request that came from `peer`, a socket's address: of what `X-Forwarded-For` says the last address that
    * is no trusted proxy's, if `peer` is one. What a client wrote before that is its own word and is not believed.
    */
-  clientOf(peer: string, headers: Headers): string {
+  clientOf(peer: string, headers: HeaderValues): string {
+    if (this.#isEmpty) return peer;
     let client = peer;
     const hops = headers.get("x-forwarded-for")?.split(",") ?? [];
     while (this.#trusts(client)) {

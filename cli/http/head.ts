@@ -3,6 +3,7 @@
  * proxy in front may be the other one. No bare LF, no folded header, no white space before a colon, one length at most,
  * `chunked` as the only coding.
  */
+import type { HeaderValues } from "../../core/http/incoming.ts";
 
 /** Bytes of a head, from the request line to the empty line. */
 export const MAX_HEAD = 64 * 1024;
@@ -28,7 +29,7 @@ export interface Head {
   readonly method: string;
   /** Path and query as they were sent; of an absolute target without scheme and authority. `*` of OPTIONS. */
   readonly target: string;
-  readonly headers: Headers;
+  readonly headers: HeaderFields;
   /** Bytes, or that they come in chunks. */
   readonly body: number | "chunked";
   /** Whether the client will send another request on this connection. */
@@ -37,6 +38,25 @@ export interface Head {
   readonly isOld: boolean;
   /** `Expect: 100-continue`: the body comes when it is asked for. */
   readonly expectsContinue: boolean;
+}
+
+/** The headers of one request. */
+export class HeaderFields implements HeaderValues {
+  readonly #values = new Map<string, string>();
+
+  get(name: string): string | null {
+    return this.#values.get(name) ?? null;
+  }
+
+  /** `name` in lower case. Of one that was there the values are joined (RFC 9110, §5.3). */
+  add(name: string, value: string): void {
+    const before = this.#values.get(name);
+    this.#values.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+
+  [Symbol.iterator](): Iterator<[string, string]> {
+    return this.#values.entries();
+  }
 }
 
 /** A request that is not read any further: its connection is closed after the answer. The message has nothing of it. */
@@ -69,22 +89,18 @@ export function parseHead(bytes: Buffer): Head {
   const [requestLine = "", ...lines] = bytes.toString("latin1", 0, bytes.length - 4).split("\r\n");
   const { method, target, isOld } = parseRequestLine(requestLine);
   if (lines.length > MAX_HEADERS) throw new BadRequest("too many headers");
-  const headers = new Headers();
-  const once = new Map<string, string>();
+  const headers = new HeaderFields();
   for (const line of lines) {
     const { name, value } = parseHeader(line);
-    if (SINGLE.has(name)) {
-      if (once.has(name)) throw new BadRequest(`more than one ${name} header`);
-      once.set(name, value);
-    }
-    headers.append(name, value);
+    if (SINGLE.has(name) && headers.get(name) !== null) throw new BadRequest(`more than one ${name} header`);
+    headers.add(name, value);
   }
-  checkHost(once.get("host"), isOld);
+  checkHost(headers.get("host"), isOld);
   return {
     method,
     target,
     headers,
-    body: bodyOf(once.get("content-length"), once.get("transfer-encoding"), isOld),
+    body: bodyOf(headers.get("content-length"), headers.get("transfer-encoding"), isOld),
     keepAlive: keepsAlive(headers.get("connection"), isOld),
     isOld,
     expectsContinue: !isOld && expects(headers.get("expect")),
@@ -156,20 +172,20 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-function checkHost(host: string | undefined, isOld: boolean): void {
-  if (host === undefined) {
+function checkHost(host: string | null, isOld: boolean): void {
+  if (host === null) {
     if (!isOld) throw new BadRequest("missing host header");
   } else if (!HOST.test(host)) throw new BadRequest("malformed host header");
 }
 
-function bodyOf(length: string | undefined, coding: string | undefined, isOld: boolean): number | "chunked" {
-  if (coding !== undefined) {
-    if (length !== undefined) throw new BadRequest("both a length and a transfer coding");
+function bodyOf(length: string | null, coding: string | null, isOld: boolean): number | "chunked" {
+  if (coding !== null) {
+    if (length !== null) throw new BadRequest("both a length and a transfer coding");
     if (isOld) throw new BadRequest("HTTP/1.0 has no transfer codings");
     if (coding.toLowerCase() !== "chunked") throw new BadRequest("unsupported transfer coding", 501);
     return "chunked";
   }
-  if (length === undefined) return 0;
+  if (length === null) return 0;
   if (!/^\d+$/.test(length) || length.length > MAX_LENGTH_DIGITS) throw new BadRequest("malformed content-length");
   const bytes = Number(length);
   if (!Number.isSafeInteger(bytes)) throw new BadRequest("malformed content-length");

@@ -1,3 +1,5 @@
+import type { Answer } from "../../core/http/answer.ts";
+
 /** The phrases of RFC 9110 for the statuses that the app and the listener have; of others it may be empty. */
 const PHRASES: Readonly<Record<number, string>> = {
   200: "OK",
@@ -16,8 +18,6 @@ const PHRASES: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-const encoder = new TextEncoder();
-
 /** How a response is framed. */
 export interface Framing {
   readonly keepAlive: boolean;
@@ -27,35 +27,34 @@ export interface Framing {
   readonly isHead: boolean;
 }
 
-/** The bytes of a response (RFC 9112). Header names and values are the app's own: nothing of a client is in them. */
-export async function encodeResponse(response: Response, framing: Framing): Promise<Buffer> {
-  // Not `response.body`, which makes a stream of what is bytes.
-  const body = framing.isHead ? EMPTY : await response.bytes();
-  return encode(response.status, response.headers, body, framing);
+/** The bytes of an answer (RFC 9112). Header names and values are the app's own: nothing of a client is in them. */
+export function encodeAnswer({ status, headers, body }: Answer, { keepAlive, isOld, isHead }: Framing): Buffer {
+  const content = isHead || body === undefined ? "" : body;
+  const length = Buffer.byteLength(content);
+  let head = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n${linesOf(headers)}date: ${httpDate()}\r\n`;
+  // 204 and 304 have no body, and say so by having no length (RFC 9110, §8.6); of HEAD none is known.
+  if (status !== 204 && status !== 304 && !isHead) head += `content-length: ${length}\r\n`;
+  if (!keepAlive) head += "connection: close\r\n";
+  else if (isOld) head += "connection: keep-alive\r\n";
+  return Buffer.from(`${head}\r\n${content}`);
 }
 
 /** The bytes of an answer to what could not be read: no body, and the connection ends. */
 export function encodeRefusal(status: number): Buffer {
-  return encode(status, new Headers(), EMPTY, { keepAlive: false, isOld: false, isHead: false });
+  return encodeAnswer({ status, headers: {}, body: undefined }, { keepAlive: false, isOld: false, isHead: false });
 }
 
-export const CONTINUE = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
+export const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
-const EMPTY = new Uint8Array();
+/** Of headers that were written before, their lines. */
+const written = new WeakMap<Answer["headers"], string>();
 
-function encode(status: number, headers: Headers, body: Uint8Array, { keepAlive, isOld, isHead }: Framing): Buffer {
-  let head = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n`;
-  headers.forEach((value, name) => (head += `${name}: ${value}\r\n`));
-  head += `date: ${httpDate()}\r\n`;
-  // 204 and 304 have no body, and say so by having no length (RFC 9110, §8.6); of HEAD none is known.
-  if (status !== 204 && status !== 304 && !isHead) head += `content-length: ${body.length}\r\n`;
-  if (!keepAlive) head += "connection: close\r\n";
-  else if (isOld) head += "connection: keep-alive\r\n";
-  head += "\r\n";
-  const bytes = Buffer.allocUnsafe(head.length + body.length);
-  bytes.write(head, "latin1");
-  bytes.set(body, head.length);
-  return bytes;
+function linesOf(headers: Answer["headers"]): string {
+  let lines = written.get(headers);
+  if (lines !== undefined) return lines;
+  lines = Object.entries(headers).reduce((all, [name, value]) => `${all}${name}: ${value}\r\n`, "");
+  written.set(headers, lines);
+  return lines;
 }
 
 let date = "";

@@ -2,6 +2,7 @@
 import type { Server as TlsServer, TlsOptions, TLSSocket } from "node:tls";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { type Accepted, Connection } from "./connection.ts";
+import { Outbox } from "./outbox.ts";
 import { BunTransport, NodeTransport, type Receiver, type Transport } from "./transport.ts";
 
 /** How often each connection's time is looked at. */
@@ -32,6 +33,7 @@ interface Sockets {
 
 export class HttpServer {
   readonly #connections = new Set<Connection>();
+  readonly #outbox = new Outbox();
   readonly #accepted: Accepted;
   readonly #maxConnections: number;
   readonly #clock: Clock;
@@ -119,7 +121,7 @@ export class HttpServer {
     }
     this.#accept((receiver) => {
       attached.receiver = receiver;
-      return (attached.transport = new BunTransport(socket, receiver));
+      return (attached.transport = new BunTransport(socket, receiver, this.#outbox));
     });
   }
 

@@ -3,6 +3,7 @@
  * memory and time than those of `node:net`; TLS is `node:tls`, whose certificates can be renewed.
  */
 import type { Socket } from "node:net";
+import type { Outbox } from "./outbox.ts";
 
 export interface Transport {
   /** Without brackets; undefined over a Unix socket. */
@@ -95,13 +96,15 @@ export class BunTransport implements Transport {
   readonly remotePort: number | undefined;
   readonly #socket: Bun.Socket<unknown>;
   readonly #receiver: Receiver;
+  readonly #outbox: Outbox;
   #unsent: Uint8Array[] = [];
   #isEnding = false;
   #isClosed = false;
 
-  constructor(socket: Bun.Socket<unknown>, receiver: Receiver) {
+  constructor(socket: Bun.Socket<unknown>, receiver: Receiver, outbox: Outbox) {
     this.#socket = socket;
     this.#receiver = receiver;
+    this.#outbox = outbox;
     // Once: the runtime asks the system each time. Empty over a Unix socket.
     this.remoteAddress = socket.remoteAddress || undefined;
     this.remotePort = socket.remotePort;
@@ -113,13 +116,7 @@ export class BunTransport implements Transport {
 
   write(bytes: Uint8Array): boolean {
     if (this.#isClosed) return true;
-    if (this.#unsent.length > 0) {
-      this.#unsent.push(bytes);
-      return false;
-    }
-    const sent = this.#socket.write(bytes);
-    if (sent === bytes.length || sent < 0) return true;
-    this.#unsent.push(bytes.subarray(sent));
+    if (this.#unsent.push(bytes) === 1) this.#outbox.add(this);
     return false;
   }
 
@@ -144,12 +141,15 @@ export class BunTransport implements Transport {
     if (!this.#isClosed) this.#socket.terminate();
   }
 
-  /** The runtime's side: there is room again. */
+  /** Sends what the system takes. Called by the outbox, and by the runtime when there is room again. */
   flush(): void {
+    if (this.#isClosed) return;
     for (;;) {
       const [next] = this.#unsent;
       if (next === undefined) break;
       const sent = this.#socket.write(next);
+      // Less than none: the connection is gone, and `close` follows.
+      if (sent < 0) return;
       if (sent < next.length) {
         if (sent > 0) this.#unsent[0] = next.subarray(sent);
         return;

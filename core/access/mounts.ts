@@ -62,15 +62,20 @@ export class Mounts implements MountNeeds {
   async find(path: string): Promise<{ mount: LiveMount; rest: string } | undefined> {
     const entry = mountOf(await this.#table.read(), path);
     if (entry === undefined || entry.tainted || this.#removed.has(entry.uuid)) return undefined;
+    const mount = this.#mountFor(entry);
+    return mount && { mount, rest: path.slice(entry.path.length) };
+  }
+
+  /** The mount with the engine that its entry names; undefined when there is no such engine here. */
+  #mountFor(entry: MountEntry): LiveMount | undefined {
+    const live = this.#live.get(entry.uuid);
+    if (live?.entry === entry) return live;
     const engine = this.#engineOf(entry.type, entry.options ?? {});
     if (engine === undefined) return undefined;
-    let mount = this.#live.get(entry.uuid);
-    if (mount === undefined) {
-      mount = this.#bring(entry, engine);
-      this.#live.set(entry.uuid, mount);
-    }
+    const mount = live ?? this.#bring(entry, engine);
+    if (live === undefined) this.#live.set(entry.uuid, mount);
     mount.entry = entry;
-    return { mount, rest: path.slice(entry.path.length) };
+    return mount;
   }
 
   /** The accessor of the server's own mount, where `sys` is. */

@@ -1,6 +1,7 @@
 import type { Tokens } from "../access/tokens.ts";
 import { ApiError } from "../errors.ts";
 import type { Caller, Route } from "../plugin.ts";
+import type { HeaderValues } from "./incoming.ts";
 import { tokenOf } from "./request.ts";
 
 /** Who has shown no token. */
@@ -18,7 +19,7 @@ interface Admission {
 export async function admit(
   tokens: Tokens | undefined,
   route: Route | undefined,
-  headers: Headers,
+  headers: HeaderValues,
 ): Promise<Admission> {
   if (tokens === undefined || route?.access === "none") return { caller: NOBODY };
   const token = tokenOf(headers);

@@ -30,10 +30,12 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Reply, Route } from "../plugin.ts";
 import { admit, NOBODY } from "./admission.ts";
+import { type Answer, responseOf } from "./answer.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
 import { unknownFields, validate } from "./fields.ts";
 import type { InFlight } from "./in-flight.ts";
+import { type Incoming, incomingOf } from "./incoming.ts";
 import type { JsonObject } from "./json.ts";
 import { parsePath, parseQuery } from "./path.ts";
 import type { Peer } from "./peer.ts";
@@ -87,16 +89,18 @@ interface Trace {
 /** The app: a `fetch` function that every runtime can serve. */
 export function createApp(server: Server): Hono<{ Bindings: Peer }> {
   const app = new Hono<{ Bindings: Peer }>();
-  app.all("*", (context) => serve(server, context.req.raw, context.env));
+  app.all("*", async (context) => responseOf(await serve(server, incomingOf(context.req.raw, context.env))));
   return app;
 }
 
-async function serve(server: Server, request: Request, peer: Peer): Promise<Response> {
+/** Answers one request. Never rejects. */
+export async function serve(server: Server, request: Incoming): Promise<Answer> {
+  const { method, peer } = request;
   const trace: Trace = {
     id: newRequestId(),
     peer,
     started: server.clock.monotonic(),
-    method: peer.method ?? request.method,
+    method,
     path: undefined,
     route: undefined,
     engine: undefined,
@@ -104,33 +108,33 @@ async function serve(server: Server, request: Request, peer: Peer): Promise<Resp
     guess: undefined,
   };
   server.inFlight.enter(trace);
-  let response: Response;
+  let answered: Answer;
   try {
-    response = await answer(server, request, trace);
+    answered = await answer(server, request, trace);
   } catch (error) {
     countRefusal(server, error, trace);
     logFailure(server.log, error, trace);
-    response = respondWithError(wireError(error, trace.authenticated));
+    answered = respondWithError(wireError(error, trace.authenticated));
   }
   server.inFlight.leave(trace);
   const ms = Math.round((server.clock.monotonic() - trace.started) * 1000) / 1000;
-  server.metrics?.answered(trace.engine, trace.route, response.status, ms);
+  server.metrics?.answered(trace.engine, trace.route, answered.status, ms);
   const line = {
     request_id: trace.id,
     remote_address: peer.address,
     method: trace.method,
     route: trace.route,
-    status: response.status,
+    status: answered.status,
     ms,
   };
   server.log.info(line, "request");
   if (trace.path !== undefined) server.log.debug({ request_id: trace.id, path: trace.path }, "request path");
-  return trace.method === "HEAD" ? withoutBody(response) : response;
+  return trace.method === "HEAD" ? withoutBody(answered) : answered;
 }
 
-async function answer(server: Server, request: Request, trace: Trace): Promise<Response> {
+async function answer(server: Server, request: Incoming, trace: Trace): Promise<Answer> {
   const { peer } = trace;
-  const { pathname, search } = splitTarget(peer.target ?? targetOf(request.url));
+  const { pathname, search } = splitTarget(request.target);
   const parsed = parsePath(pathname);
   if ("refuse" in parsed) {
     const { status, errors } = parsed.refuse;
@@ -222,13 +226,6 @@ const PAGING = ["after", "limit"];
 function ignoredFields({ operation, body }: Route, fields: JsonObject): readonly string[] {
   if (operation !== "update" || body === undefined || !("entries" in body)) return [];
   return unknownFields({ entries: body.entries as object }, fields);
-}
-
-/** Path and query of a URL. Where the Host header is none, some runtimes give the target alone. */
-function targetOf(url: string): string {
-  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
-  const end = url.indexOf("#");
-  return start === -1 ? "/" : url.slice(start, end === -1 ? undefined : end);
 }
 
 /** Path and query, still encoded. The URL parser would decode some of it. */

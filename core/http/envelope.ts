@@ -1,31 +1,29 @@
 /**
  * From a reply to a response: Vault's envelope, the headers that every answer carries, and the form of errors.
  */
-import { randomBytes } from "../crypto.ts";
-import { uuidOf } from "../encoding.ts";
 import type { WireError } from "../errors.ts";
 import type { Reply, Route } from "../plugin.ts";
+import type { Answer } from "./answer.ts";
 
-/** Every response copies them; a `Headers` is checked once, a plain object each time. */
-const HEADERS = new Headers({
+const HEADERS = {
   "cache-control": "no-store",
   "content-type": "application/json",
   "strict-transport-security": "max-age=31536000; includeSubDomains",
-});
+};
+const NONE = {};
 /** Statuses whose responses have no body (Fetch standard, "null body status"). */
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
 /** The id of a request, which the envelope and the log name. */
 export function newRequestId(): string {
-  return uuidOf(randomBytes(16));
+  return globalThis.crypto.randomUUID();
 }
 
-export function respond(reply: Reply, form: Route["form"], requestId: string): Response {
+export function respond(reply: Reply, form: Route["form"], requestId: string): Answer {
   if (reply.kind === "empty") return send(204, undefined);
   if (reply.kind === "text") {
-    const response = new Response(reply.text, { status: reply.status ?? 200, headers: HEADERS });
-    response.headers.set("content-type", reply.contentType);
-    return response;
+    const headers = { ...HEADERS, "content-type": reply.contentType };
+    return { status: reply.status ?? 200, headers, body: reply.text };
   }
   if (reply.kind === "bare") return send(reply.status ?? 200, reply.body);
   const { warnings = [] } = reply;
@@ -35,20 +33,21 @@ export function respond(reply: Reply, form: Route["form"], requestId: string): R
   return send(200, { ...duplicated, ...envelope(requestId, leaseDuration, warnings), data, auth: null });
 }
 
-export function respondWithError({ status, errors, retryAfter }: WireError): Response {
-  const response = send(status, { errors });
-  if (retryAfter !== undefined) response.headers.set("retry-after", String(retryAfter));
-  return response;
+export function respondWithError({ status, errors, retryAfter }: WireError): Answer {
+  const answer = send(status, { errors });
+  return retryAfter === undefined
+    ? answer
+    : { ...answer, headers: { ...answer.headers, "retry-after": String(retryAfter) } };
 }
 
 /** A path or header that no handler of Vault's ever sees: 400 without body and without the usual headers. */
-export function respondUnreadable(): Response {
-  return new Response(null, { status: 400 });
+export function respondUnreadable(): Answer {
+  return { status: 400, headers: NONE, body: undefined };
 }
 
 /** The same answer without its body, for HEAD. */
-export function withoutBody(response: Response): Response {
-  return new Response(null, response);
+export function withoutBody(answer: Answer): Answer {
+  return { ...answer, body: undefined };
 }
 
 function envelope(requestId: string, leaseDuration: number, warnings: readonly string[]) {
@@ -62,7 +61,7 @@ function envelope(requestId: string, leaseDuration: number, warnings: readonly s
   };
 }
 
-function send(status: number, body: object | undefined): Response {
-  if (body === undefined || WITHOUT_BODY.has(status)) return new Response(null, { status, headers: HEADERS });
-  return new Response(`${JSON.stringify(body)}\n`, { status, headers: HEADERS });
+function send(status: number, body: object | undefined): Answer {
+  const isEmpty = body === undefined || WITHOUT_BODY.has(status);
+  return { status, headers: HEADERS, body: isEmpty ? undefined : `${JSON.stringify(body)}\n` };
 }

@@ -56,6 +56,7 @@ function refusalOf(path: string): Refusal | undefined {
  * empty; of a name given twice the first counts, elsewhere all do.
  */
 export function parseQuery(search: string): Query | Refusal {
+  if (search === "") return { data: {}, list: false, scan: false, help: false };
   const parameters = new URLSearchParams(search);
   if (parameters.size > MAX_PARAMETERS) return { refuse: { status: 400, errors: ["too many query parameters"] } };
   const list = parseBool(parameters.get("list") || "false");

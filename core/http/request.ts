@@ -5,6 +5,7 @@
 import { ApiError, invalid } from "../errors.ts";
 import { type BodyBudget, type BodyShare, SMALL_BODY } from "./body-budget.ts";
 import type { Operation, Route } from "../plugin.ts";
+import type { HeaderValues, Incoming, IncomingBody } from "./incoming.ts";
 import { tooComplex } from "./json-error.ts";
 import { MAX_STRINGS } from "./json-scan.ts";
 import { type JsonObject, parseObject } from "./json.ts";
@@ -36,7 +37,7 @@ export function operationOf(method: string, query: Query): Operation {
  * Refuses what this server does not do and a client must not believe done: an answer that should have been wrapped would
  * go out in the clear, and one for a namespace would be another namespace's.
  */
-export function checkHeaders(headers: Headers): void {
+export function checkHeaders(headers: HeaderValues): void {
   const wrapTtl = headers.get("x-vault-wrap-ttl");
   if (wrapTtl !== null && wrapTtl !== "" && wrapTtl !== "0") throw invalid("response wrapping is not supported");
   const namespace = headers.get("x-vault-namespace");
@@ -45,7 +46,7 @@ export function checkHeaders(headers: Headers): void {
 }
 
 /** The client's token: `X-Vault-Token`, else a bearer token. */
-export function tokenOf(headers: Headers): string | undefined {
+export function tokenOf(headers: HeaderValues): string | undefined {
   const token = headers.get("x-vault-token")?.trim();
   if (token !== undefined && token !== "") return token;
   const authorization = headers.get("authorization");
@@ -54,7 +55,7 @@ export function tokenOf(headers: Headers): string | undefined {
 
 /** The fields of a request: the JSON object of a write, the query of anything else. */
 export async function readFields(
-  request: Request,
+  request: Incoming,
   operation: Operation,
   query: Query,
   route: Route | undefined,
@@ -69,10 +70,12 @@ export async function readFields(
 }
 
 /** The body, read no further than `limit` bytes. Throws ApiError `body-too-large`, `overloaded`. */
-async function readBody(request: Request, limit: number, share: BodyShare): Promise<Uint8Array> {
-  if (request.body === null) return new Uint8Array();
+async function readBody({ headers, body }: Incoming, limit: number, share: BodyShare): Promise<Uint8Array> {
+  if (body === undefined) return new Uint8Array();
   try {
-    return await readWithin(request, request.body, limit, share);
+    const declared = Number(headers.get("content-length") ?? Number.NaN);
+    if (declared > limit) throw new ApiError("body-too-large");
+    return declared <= SMALL_BODY ? await body.whole() : await readWithin(body, limit, share);
   } catch (error) {
     if (error instanceof ApiError) throw error;
     // The client went away, or sent less than it had announced.
@@ -80,20 +83,12 @@ async function readBody(request: Request, limit: number, share: BodyShare): Prom
   }
 }
 
-async function readWithin(
-  request: Request,
-  stream: ReadableStream<Uint8Array>,
-  limit: number,
-  share: BodyShare,
-): Promise<Uint8Array> {
-  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (declared > limit) throw new ApiError("body-too-large");
-  if (declared <= SMALL_BODY) return new Uint8Array(await request.arrayBuffer());
-  // What is announced is not believed, and what comes in small pieces takes no more than its bytes.
+/** What is announced is not believed, and what comes in small pieces takes no more than its bytes. */
+async function readWithin(pieces: IncomingBody, limit: number, share: BodyShare): Promise<Uint8Array> {
   let body = new Uint8Array(SMALL_BODY);
   let length = 0;
-  for await (const chunk of stream) {
-    const end = length + chunk.length;
+  for await (const piece of pieces) {
+    const end = length + piece.length;
     if (end > limit) throw new ApiError("body-too-large");
     if (end > body.length) {
       const larger = Math.min(limit, Math.max(end, 2 * body.length));
@@ -102,7 +97,7 @@ async function readWithin(
       grown.set(body.subarray(0, length));
       body = grown;
     }
-    body.set(chunk, length);
+    body.set(piece, length);
     length = end;
   }
   return body.subarray(0, length);
@@ -117,7 +112,7 @@ function checkPatchType(given: string | null): void {
 }
 
 /** Only where the type says so and the body does not look like JSON: curl sends this type for whatever `-d` holds. */
-function isForm(headers: Headers, bytes: Uint8Array): boolean {
+function isForm(headers: HeaderValues, bytes: Uint8Array): boolean {
   const type = headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/x-www-form-urlencoded" || bytes.length === 0) return false;
   return bytes[0] !== 0x7b && bytes[0] !== 0x5b;

@@ -3,6 +3,8 @@
  * asked and what was answered come out. Nothing in it takes time.
  */
 import { type Accepted, Connection } from "../../cli/http/connection.ts";
+import type { HeaderFields } from "../../cli/http/head.ts";
+import type { Answer as AppAnswer } from "../../core/http/answer.ts";
 import type { Receiver, Transport } from "../../cli/http/transport.ts";
 import { turns } from "../harness.ts";
 import { type Answer, parseAnswers } from "./answers.ts";
@@ -23,16 +25,22 @@ export interface Conversation {
 
 /** Answers every request, when it has read the body, with what it was asked. */
 export function recorder(seen: Seen[]): Accepted["app"] {
-  return async (request, { method = "", target = "" }) => {
+  return async ({ method, target, headers, body: sent }) => {
     let body: string;
     try {
-      body = Buffer.from(await request.arrayBuffer()).toString("latin1");
+      body = Buffer.from((await sent?.whole()) ?? []).toString("latin1");
     } catch {
-      return new Response("the body could not be read", { status: 400 });
+      return textAnswer("the body could not be read", 400);
     }
-    seen.push({ method, target, headers: request.headers, body });
-    return new Response(`${method} ${target} ${body.length}`, { headers: { "x-request": String(seen.length) } });
+    seen.push({ method, target, headers: new Headers([...(headers as HeaderFields)]), body });
+    const headersOfAnswer = { "x-request": String(seen.length) };
+    return { status: 200, headers: headersOfAnswer, body: `${method} ${target} ${body.length}` };
   };
+}
+
+/** An answer without headers of its own. */
+export function textAnswer(body: string | undefined, status = 200): AppAnswer {
+  return { status, headers: {}, body };
 }
 
 /** What a connection has sent, and whether it has ended. */
@@ -108,9 +116,9 @@ export async function converse(pieces: readonly string[], app?: Accepted["app"])
   const seen: Seen[] = [];
   const methods: string[] = [];
   const answer = app ?? recorder(seen);
-  const { transport, served } = openConnection((request, peer) => {
-    methods.push(peer.method ?? "");
-    return answer(request, peer);
+  const { transport, served } = openConnection((request) => {
+    methods.push(request.method);
+    return answer(request);
   });
   for (const piece of pieces) {
     if (transport.isClosed) break;

@@ -4,12 +4,13 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { HttpServer } from "../../cli/http/server.ts";
+import { textAnswer } from "./conversation.ts";
 import { makeCertificates, pemOf } from "../cli/certificates.ts";
 import { testClock } from "../harness.ts";
 
 const made = makeCertificates();
 
-async function started(maxConnections: number, app = () => new Response("hello")) {
+async function started(maxConnections: number, app = () => textAnswer("hello")) {
   const clock = testClock();
   const http = { app, maxConnections, clock, addressOf: (socket: string) => socket };
   const server = await HttpServer.listen({ host: "127.0.0.1", port: 0 }, { ...http, tls: pemOf(made.server) });
@@ -63,7 +64,7 @@ test("they count as connections", async () => {
 });
 
 test("a reader that takes nothing is cut off", async () => {
-  await using server = await started(10, () => new Response(new Uint8Array(64 * 1024 * 1024)));
+  await using server = await started(10, () => textAnswer("x".repeat(64 * 1024 * 1024)));
   const socket = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
   socket.on("error", () => undefined);
   socket.on("secureConnect", () => socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));

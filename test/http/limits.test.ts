@@ -2,8 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { HttpServer } from "../../cli/http/server.ts";
+import type { Answer } from "../../core/http/answer.ts";
 import { testClock, turns } from "../harness.ts";
-import { type Opened, openConnection, recorder } from "./conversation.ts";
+import { type Opened, openConnection, recorder, textAnswer } from "./conversation.ts";
 
 const HEAD = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 const POST = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
@@ -77,7 +78,7 @@ describe("a connection ends", () => {
   });
 
   test("when nobody wanted the body and its rest does not come", async () => {
-    const slow = watched(() => new Response(null, { status: 403 }));
+    const slow = watched(() => textAnswer(undefined, 403));
     await slow.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nx");
     expect(slow.transport.text).toStartWith("HTTP/1.1 403");
     expect(await slow.secondsOf(1000)).toBe(30);
@@ -112,11 +113,11 @@ describe("a connection ends", () => {
 });
 
 test("the app has all the time it needs", async () => {
-  const answer = Promise.withResolvers<Response>();
+  const answer = Promise.withResolvers<Answer>();
   const waiting = watched(() => answer.promise);
   await waiting.send(HEAD);
   expect(await waiting.secondsOf(10_000)).toBe(10_000);
-  answer.resolve(new Response("done"));
+  answer.resolve(textAnswer("done"));
   await turns(2);
   expect(waiting.transport.text).toEndWith("done");
 });
@@ -130,7 +131,7 @@ describe("a client that reads nothing", () => {
 
   test("and sends requests is held back, and the app is asked once", async () => {
     let asked = 0;
-    const flood = watched(() => new Response(String((asked += 1))));
+    const flood = watched(() => textAnswer(String((asked += 1))));
     flood.transport.isFull = true;
     expect(await untilHeld(flood)).toBe(true);
     expect(asked).toBe(1);
@@ -178,7 +179,7 @@ describe("over sockets", () => {
   });
 
   test("a reader that takes nothing is cut off", async () => {
-    await using running = await started(() => new Response(new Uint8Array(64 * 1024 * 1024)));
+    await using running = await started(() => textAnswer("x".repeat(64 * 1024 * 1024)));
     const { socket, closed } = client(running.server.port);
     socket.write(HEAD);
     await new Promise((resolve) => socket.once("data", resolve));
@@ -230,7 +231,7 @@ describe("over sockets", () => {
   });
 
   test("a client that has closed its side, or reads slowly, gets the whole of its answer", async () => {
-    await using running = await started(() => new Response(new Uint8Array(4 * 1024 * 1024)));
+    await using running = await started(() => textAnswer("x".repeat(4 * 1024 * 1024)));
     for (const request of [HEAD, HEAD.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")]) {
       const socket = connect({ port: running.server.port, host: "127.0.0.1", allowHalfOpen: true });
       let length = 0;

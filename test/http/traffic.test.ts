@@ -1,6 +1,6 @@
 /** Requests that are right, however their bytes are cut: each is answered once, in order, and the next begins where it ends. */
 import { describe, expect, test } from "bun:test";
-import { converse, type Seen } from "./conversation.ts";
+import { converse, type Seen, textAnswer } from "./conversation.ts";
 
 const GET = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 const SIZED = "POST /sized HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab\r\nc";
@@ -133,7 +133,7 @@ test("large bodies arrive whole", async () => {
 });
 
 describe("a body that nobody reads", () => {
-  const refuse = () => Response.json({}, { status: 403 });
+  const refuse = () => textAnswer("{}", 403);
   const statuses = async (...pieces: string[]) =>
     (await converse(pieces, refuse)).answers.map(({ status, headers }) => [status, headers.get("connection")]);
 
@@ -174,8 +174,8 @@ describe("Expect: 100-continue", () => {
 });
 
 test("HEAD and 204 have no body and no length, and the next answer follows at once", async () => {
-  const app = (_: Request, { method }: { readonly method?: string | undefined }) =>
-    method === "DELETE" ? new Response(null, { status: 204 }) : new Response("body");
+  const app = ({ method }: { readonly method: string }) =>
+    method === "DELETE" ? textAnswer(undefined, 204) : textAnswer("body");
   const requests = ["HEAD", "GET", "DELETE", "GET"].map((method) => GET.replace("GET", method));
   const { answers } = await converse([requests.join("")], app);
   expect(answers.map(({ body }) => body)).toEqual(["", "body", "", "body"]);
