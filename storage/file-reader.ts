@@ -11,6 +11,9 @@ const MAX_ROWS = 512;
  * writes. It sees a transaction once that is durable, for SQLite shows it to others only after it has synced the log.
  * What cannot be read because the file is damaged, or its disk is, throws `StoreError`; an entry that is not what was
  * written throws `DamagedEntry`.
+ *
+ * Each read by itself locks the log and unlocks it, which is most of what it costs. So while nothing is being written
+ * they share one transaction: {@link hold} begins it, {@link release} ends it.
  */
 export class Reader implements Disposable {
   readonly #folder: string;
@@ -18,6 +21,9 @@ export class Reader implements Disposable {
   readonly #value: Statement<{ value: Uint8Array; sum: number | null }, [string]>;
   readonly #paths: Statement<unknown, [from: string, limit: number]>;
   readonly #pathsBelow: Statement<unknown, [from: string, limit: number, end: string]>;
+  readonly #begin: Statement<unknown, []>;
+  /** There is nothing to commit, and after an error there would be nothing that can be. */
+  readonly #end: Statement<unknown, []>;
 
   constructor({ folder, db }: StorePaths) {
     this.#folder = folder;
@@ -27,6 +33,18 @@ export class Reader implements Disposable {
     const paths = "SELECT path FROM entry WHERE path >= ?1";
     this.#paths = this.#db.query(`${paths} ORDER BY path LIMIT ?2`);
     this.#pathsBelow = this.#db.query(`${paths} AND path < ?3 ORDER BY path LIMIT ?2`);
+    this.#begin = this.#db.query("BEGIN");
+    this.#end = this.#db.query("ROLLBACK");
+  }
+
+  /** From here on every read sees the store as the next one finds it. Nothing may be written before {@link release}. */
+  hold(): void {
+    if (!this.#db.inTransaction) this.#begin.run();
+  }
+
+  /** The next read sees what has been written meanwhile. */
+  release(): void {
+    if (this.#db.inTransaction) this.#end.run();
   }
 
   get(key: string): Uint8Array | undefined {
@@ -75,6 +93,8 @@ export class Reader implements Disposable {
     try {
       return query();
     } catch (error) {
+      // What has failed is tried anew by the next read.
+      this.release();
       if (!(error instanceof Error) || !/^SQLITE_(CORRUPT|NOTADB|IOERR)/.test(codeOf(error))) throw error;
       throw damaged(`the store in ${this.#folder} is damaged: ${error.message}`, { cause: error });
     }

@@ -1,4 +1,5 @@
 import type { Driver, Page } from "./driver.ts";
+import type { Write } from "./file-batch.ts";
 import { checkContent, checkFiles } from "./file-check.ts";
 import { createStore, openFolder, restrictFiles, syncFolderIfThere } from "./file-create.ts";
 import { FORMAT, MAX_VALUE, storePaths } from "./file-format.ts";
@@ -48,6 +49,8 @@ class FileDriver implements Driver {
   readonly #reader: Reader;
   readonly #writer: Writer;
   readonly #resources: AsyncDisposableStack;
+  /** Writes without an answer. */
+  #writing = 0;
   #closing: Promise<void> | undefined;
 
   constructor(folder: string, reader: Reader, writer: Writer, resources: AsyncDisposableStack) {
@@ -58,23 +61,19 @@ class FileDriver implements Driver {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    this.#checkOpen();
-    return this.#reader.get(key);
+    return this.#reading().get(key);
   }
 
   async list(prefix: string, page: Page = {}): Promise<string[]> {
-    this.#checkOpen();
-    return this.#reader.list(prefix, page);
+    return this.#reading().list(prefix, page);
   }
 
   async put(key: string, value: Uint8Array): Promise<void> {
-    this.#checkOpen();
-    await this.#writer.write({ kind: "put", key, value: copyOf(value) });
+    await this.#write({ kind: "put", key, value: copyOf(value) });
   }
 
   async swap(key: string, was: Uint8Array | undefined, value: Uint8Array | undefined): Promise<boolean> {
-    this.#checkOpen();
-    return this.#writer.write({
+    return this.#write({
       kind: "swap",
       key,
       was: was === undefined ? undefined : new Uint8Array(was),
@@ -83,8 +82,26 @@ class FileDriver implements Driver {
   }
 
   async delete(key: string): Promise<void> {
+    await this.#write({ kind: "delete", key });
+  }
+
+  /** Where nobody writes, reads share a transaction. */
+  #reading(): Reader {
     this.#checkOpen();
-    await this.#writer.write({ kind: "delete", key });
+    if (this.#writing === 0) this.#reader.hold();
+    return this.#reader;
+  }
+
+  /** Nobody holds on to the store as it was from before the write until after its answer. */
+  async #write(write: Write): Promise<boolean> {
+    this.#checkOpen();
+    this.#reader.release();
+    this.#writing += 1;
+    try {
+      return await this.#writer.write(write);
+    } finally {
+      this.#writing -= 1;
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

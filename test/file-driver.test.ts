@@ -246,6 +246,27 @@ describe("file store, writes", () => {
     }
   }, 60_000);
 
+  test("are seen by every read that begins after their answer, whatever else is read and written", async () => {
+    await using folder = temporaryFolder();
+    await using driver = await openFile(folder.path, { fatal });
+    const lanes = Array.from({ length: 8 }, async (_, lane) => {
+      for (let index = 0; index < 100; index++) {
+        // Some lanes leave pauses in which nobody writes, so that reads share a transaction in between.
+        for (let pause = 0; pause < lane; pause++) await driver.get(`key${pause}`);
+        if (lane % 2 === 1) await new Promise(setImmediate);
+        await driver.put(`key${lane}`, new Uint8Array([index]));
+        expect(await driver.get(`key${lane}`)).toEqual(new Uint8Array([index]));
+        expect(await driver.list("")).toContain(`key${lane}`);
+      }
+    });
+    await Promise.all(lanes);
+    for (let index = 0; index < 20; index++) {
+      await driver.put("alone", new Uint8Array([index]));
+      expect(await driver.get("alone")).toEqual(new Uint8Array([index]));
+      expect(await driver.get("alone")).toEqual(new Uint8Array([index]));
+    }
+  });
+
   test("do not make the log grow without bound while the store is read all the time", async () => {
     await using folder = temporaryFolder();
     await using driver = await openFile(folder.path, { fatal });
