@@ -8,7 +8,7 @@
 import type { Answer } from "../../core/http/answer.ts";
 import type { HeaderValues, Incoming } from "../../core/http/incoming.ts";
 import { Body } from "./body.ts";
-import { BadRequest, findHeadEnd, type Head, parseHead } from "./head.ts";
+import { BadRequest, findHeadEnd, type Head, HeadReader } from "./head.ts";
 import { Input } from "./input.ts";
 import { CONTINUE, encodeAnswer, encodeRefusal } from "./response.ts";
 import type { Receiver, Transport } from "./transport.ts";
@@ -52,6 +52,7 @@ export class Connection {
   readonly #transport: Transport;
   readonly #accepted: Accepted;
   readonly #input: Input;
+  readonly #heads = new HeadReader();
   /** When this connection's time is over, unless something moves. */
   #deadline = Infinity;
   /** When the time of the whole body or answer is over, whatever moves. */
@@ -158,7 +159,7 @@ export class Connection {
     let looked = 0;
     for (;;) {
       const end = findHeadEnd(this.#input.bytes, looked);
-      if (end !== undefined) return parseHead(this.#input.take(end));
+      if (end !== undefined) return this.#heads.read(this.#input.take(end));
       if (this.#input.ended) return undefined;
       looked = this.#input.bytes.length;
       await this.#input.more();

@@ -8,6 +8,9 @@ import type { HeaderValues } from "../../core/http/incoming.ts";
 /** Bytes of a head, from the request line to the empty line. */
 export const MAX_HEAD = 64 * 1024;
 const MAX_HEADERS = 100;
+/** Bytes of headers that are kept for the next request of the connection. */
+const MAX_KEPT = 2048;
+const END = "\r\n\r\n";
 /** The digits of 2^53 - 1. */
 const MAX_LENGTH_DIGITS = 16;
 
@@ -84,10 +87,39 @@ export function findHeadEnd(bytes: Buffer, from: number): number | undefined {
   return undefined;
 }
 
-/** Reads a whole head, its empty line included. Throws BadRequest. */
-export function parseHead(bytes: Buffer): Head {
-  const [requestLine = "", ...lines] = bytes.toString("latin1", 0, bytes.length - 4).split("\r\n");
-  const { method, target, isOld } = parseRequestLine(requestLine);
+/** What the lines below the request line say. */
+type Fields = Omit<Head, "method" | "target" | "isOld">;
+
+/**
+ * Reads the heads of one connection. Clients send the same headers again and again: those that are byte for byte the ones
+ * of the request before are not read a second time.
+ */
+export class HeadReader {
+  #before: { readonly bytes: Buffer; readonly isOld: boolean; readonly fields: Fields } | undefined;
+
+  /** Reads a whole head, its empty line included. Throws BadRequest. */
+  read(bytes: Buffer): Head {
+    // A CR alone is part of the line, which it spoils.
+    const end = bytes.indexOf(LF) - 1;
+    const { method, target, isOld } = parseRequestLine(bytes.toString("latin1", 0, end));
+    return { method, target, isOld, ...this.#fields(bytes, end, isOld) };
+  }
+
+  /** `start`: where the request line ends. */
+  #fields(bytes: Buffer, start: number, isOld: boolean): Fields {
+    const { bytes: before, isOld: wasOld, fields: known } = this.#before ?? {};
+    if (known !== undefined && wasOld === isOld && before?.compare(bytes, start) === 0) return known;
+    const fields = parseFields(bytes.toString("latin1", start, bytes.length - END.length), isOld);
+    const isKept = bytes.length - start <= MAX_KEPT;
+    // A copy: a slice would keep all that came with it.
+    this.#before = isKept ? { bytes: Buffer.from(bytes.subarray(start)), isOld, fields } : undefined;
+    return fields;
+  }
+}
+
+/** `text`: for each line its break before it. */
+function parseFields(text: string, isOld: boolean): Fields {
+  const [, ...lines] = text.split("\r\n");
   if (lines.length > MAX_HEADERS) throw new BadRequest("too many headers");
   const headers = new HeaderFields();
   for (const line of lines) {
@@ -97,12 +129,9 @@ export function parseHead(bytes: Buffer): Head {
   }
   checkHost(headers.get("host"), isOld);
   return {
-    method,
-    target,
     headers,
     body: bodyOf(headers.get("content-length"), headers.get("transfer-encoding"), isOld),
     keepAlive: keepsAlive(headers.get("connection"), isOld),
-    isOld,
     expectsContinue: !isOld && expects(headers.get("expect")),
   };
 }
