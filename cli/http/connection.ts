@@ -195,8 +195,8 @@ export class Connection {
     this.#enter("body", BODY_PAUSE);
   }
 
-  async #write(bytes: Buffer): Promise<void> {
-    if (this.#isGone || this.#transport.write(bytes)) return;
+  async #write(text: string): Promise<void> {
+    if (this.#isGone || this.#transport.write(text)) return;
     this.#drained = Promise.withResolvers();
     this.#enter("writing", WRITE_PAUSE);
     this.#end = this.#accepted.now() + ANSWER;

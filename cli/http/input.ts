@@ -47,10 +47,10 @@ export class Input {
 
   /** Takes `count` bytes off the front. */
   take(count: number): Buffer {
-    const taken = this.#bytes.subarray(0, count);
+    const bytes = this.#bytes;
     // Nothing of a large piece is held on to for the sake of its empty end.
-    this.#bytes = count < this.#bytes.length ? this.#bytes.subarray(count) : EMPTY;
-    return taken;
+    this.#bytes = count < bytes.length ? bytes.subarray(count) : EMPTY;
+    return count < bytes.length ? bytes.subarray(0, count) : bytes;
   }
 
   /** Resolves when there are more bytes than there were, or none will come. One waits at a time. */

@@ -27,8 +27,8 @@ export interface Framing {
   readonly isHead: boolean;
 }
 
-/** The bytes of an answer (RFC 9112). Header names and values are the app's own: nothing of a client is in them. */
-export function encodeAnswer({ status, headers, body }: Answer, { keepAlive, isOld, isHead }: Framing): Buffer {
+/** The text of an answer (RFC 9112), to be sent as UTF-8. Header names and values are the app's own: nothing of a client is in them. */
+export function encodeAnswer({ status, headers, body }: Answer, { keepAlive, isOld, isHead }: Framing): string {
   const content = isHead || body === undefined ? "" : body;
   const length = Buffer.byteLength(content);
   let head = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n${linesOf(headers)}date: ${httpDate()}\r\n`;
@@ -36,15 +36,15 @@ export function encodeAnswer({ status, headers, body }: Answer, { keepAlive, isO
   if (status !== 204 && status !== 304 && !isHead) head += `content-length: ${length}\r\n`;
   if (!keepAlive) head += "connection: close\r\n";
   else if (isOld) head += "connection: keep-alive\r\n";
-  return Buffer.from(`${head}\r\n${content}`);
+  return `${head}\r\n${content}`;
 }
 
-/** The bytes of an answer to what could not be read: no body, and the connection ends. */
-export function encodeRefusal(status: number): Buffer {
+/** The text of an answer to what could not be read: no body, and the connection ends. */
+export function encodeRefusal(status: number): string {
   return encodeAnswer({ status, headers: {}, body: undefined }, { keepAlive: false, isOld: false, isHead: false });
 }
 
-export const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
+export const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /** Of headers that were written before, their lines. */
 const written = new WeakMap<Answer["headers"], string>();

@@ -11,8 +11,8 @@ export interface Transport {
   readonly remotePort: number | undefined;
   /** Bytes that were written and that the client has not taken yet. */
   readonly unsent: number;
-  /** False when not all could be sent at once: `onDrain` follows. The bytes are handed over. */
-  write(bytes: Uint8Array): boolean;
+  /** Sends it as UTF-8. False when not all could be sent at once: `onDrain` follows. */
+  write(text: string): boolean;
   pause(): void;
   resume(): void;
   /** Closes this side when all is sent. */
@@ -65,7 +65,8 @@ export class NodeTransport implements Transport {
     return this.#socket.writableLength;
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(text: string): boolean {
+    const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.length; at += PIECE) this.#socket.write(bytes.subarray(at, at + PIECE), this.#onSent);
     return false;
   }
@@ -97,7 +98,8 @@ export class BunTransport implements Transport {
   readonly #socket: Bun.Socket<unknown>;
   readonly #receiver: Receiver;
   readonly #outbox: Outbox;
-  #unsent: Uint8Array[] = [];
+  /** Bytes where the system has taken some of a text. */
+  #unsent: (string | Uint8Array)[] = [];
   #isEnding = false;
   #isClosed = false;
 
@@ -111,12 +113,12 @@ export class BunTransport implements Transport {
   }
 
   get unsent(): number {
-    return this.#unsent.reduce((sum, { length }) => sum + length, 0);
+    return this.#unsent.reduce((sum, next) => sum + Buffer.byteLength(next), 0);
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(text: string): boolean {
     if (this.#isClosed) return true;
-    if (this.#unsent.push(bytes) === 1) this.#outbox.add(this);
+    if (this.#unsent.push(text) === 1) this.#outbox.add(this);
     return false;
   }
 
@@ -150,8 +152,8 @@ export class BunTransport implements Transport {
       const sent = this.#socket.write(next);
       // Less than none: the connection is gone, and `close` follows.
       if (sent < 0) return;
-      if (sent < next.length) {
-        if (sent > 0) this.#unsent[0] = next.subarray(sent);
+      if (sent < Buffer.byteLength(next)) {
+        if (sent > 0) this.#unsent[0] = (typeof next === "string" ? Buffer.from(next) : next).subarray(sent);
         return;
       }
       this.#unsent.shift();

@@ -13,8 +13,8 @@ import * as v from "valibot";
 import type { Barrier } from "../barrier/barrier.ts";
 import { CachedEntries } from "../barrier/cached-entry.ts";
 import type { Clock } from "../clock.ts";
-import { hmacSha256, randomBytes } from "../crypto.ts";
-import { fromUtf8, toHex, utf8, uuidOf } from "../encoding.ts";
+import { hmacSha256Hex, randomBytes } from "../crypto.ts";
+import { fromUtf8, utf8, uuidOf } from "../encoding.ts";
 import { ApiError, invalid } from "../errors.ts";
 import type { Caller, HeldToken, TokenInfo, TokenNeeds, TokenSettings } from "../needs.ts";
 import { Secret } from "../secret.ts";
@@ -49,7 +49,7 @@ type StoredToken = Readonly<v.InferOutput<typeof tokenSchema>>;
 export class Tokens implements TokenNeeds {
   readonly #barrier: Barrier;
   readonly #clock: Clock;
-  readonly #salt: Uint8Array;
+  readonly #hash: (token: string) => string;
   readonly #entries: CachedEntries<StoredToken>;
   /** One caller for an entry, for as long as the entry is kept. */
   readonly #callers = new WeakMap<StoredToken, Caller>();
@@ -59,7 +59,7 @@ export class Tokens implements TokenNeeds {
   private constructor(barrier: Barrier, clock: Clock, salt: Uint8Array) {
     this.#barrier = barrier;
     this.#clock = clock;
-    this.#salt = salt;
+    this.#hash = hmacSha256Hex(salt);
     this.#entries = new CachedEntries(barrier, decodeToken, CACHED_TOKENS);
   }
 
@@ -224,7 +224,7 @@ export class Tokens implements TokenNeeds {
   }
 
   #idOf(token: string): string {
-    return `h${toHex(hmacSha256(this.#salt, utf8(token)))}`;
+    return `h${this.#hash(token)}`;
   }
 
   #tokenOf(caller: Caller): string {

@@ -62,6 +62,9 @@ export function scanJson(bytes: Uint8Array): Scan | undefined {
   return { start, end, unusualNumber, surrogateEscape };
 }
 
+/** For each open level whether it is an object (1) or an array (0). One for all: a scan does not stop on its way. */
+const levels = new Uint8Array(MAX_DEPTH);
+
 class Scanner {
   at = 0;
   unusualNumber = false;
@@ -72,9 +75,6 @@ class Scanner {
   private readonly bytes: Uint8Array;
   /** Where the name of the field of the outermost object stands, with its quotes, in which the scanner is. */
   private field: readonly [start: number, end: number] = [0, 0];
-  /** For each open level whether it is an object (1) or an array (0). */
-  private readonly levels = new Uint8Array(MAX_DEPTH);
-
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
   }
@@ -102,7 +102,7 @@ class Scanner {
   /** Enters an array or object; true when a value must follow, false when it was empty. */
   private open(isObject: boolean): boolean {
     if (this.depth === MAX_DEPTH) throw tooComplex("exceeded maximum depth");
-    this.levels[this.depth] = isObject ? 1 : 0;
+    levels[this.depth] = isObject ? 1 : 0;
     this.depth += 1;
     this.charge(isObject ? COST.object : COST.array);
     this.at += 1;
@@ -118,7 +118,7 @@ class Scanner {
   /** After a value: leaves the levels that end here, then steps to the next value, if any level is still open. */
   private close(): void {
     while (this.depth > 0) {
-      const isObject = this.levels[this.depth - 1] === 1;
+      const isObject = levels[this.depth - 1] === 1;
       const byte = this.next();
       if (byte === COMMA) {
         this.at += 1;
@@ -224,7 +224,7 @@ class Scanner {
   /** Names the field for an error; nothing outside of an object. */
   private inField(): string {
     const [start, end] = this.field;
-    if (end === 0 || this.levels[0] !== 1) return "";
+    if (end === 0 || levels[0] !== 1) return "";
     return `: in field ${decoder.decode(this.bytes.subarray(start, Math.min(end, start + MAX_NAME)))}`;
   }
 

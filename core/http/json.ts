@@ -33,7 +33,8 @@ const decoder = new TextDecoder();
 export function parseBody(bytes: Uint8Array): unknown {
   const scan = scanJson(bytes);
   if (scan === undefined) return undefined;
-  const raw = decoder.decode(bytes.subarray(scan.start, scan.end));
+  const isAll = scan.start === 0 && scan.end === bytes.length;
+  const raw = decoder.decode(isAll ? bytes : bytes.subarray(scan.start, scan.end));
   const text = scan.surrogateEscape ? replaceLoneSurrogates(raw) : raw;
   return (scan.unusualNumber ? json.parse(text, keepText) : JSON.parse(text)) ?? undefined;
 }

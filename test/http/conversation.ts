@@ -49,7 +49,7 @@ export class FakeTransport implements Transport {
   readonly remotePort = 1024;
   unsent = 0;
   readonly receiver: Receiver;
-  readonly sent: Uint8Array[] = [];
+  readonly sent: string[] = [];
   /** Whether the client takes nothing more. */
   isFull = false;
   isPaused = false;
@@ -59,8 +59,8 @@ export class FakeTransport implements Transport {
     this.receiver = receiver;
   }
 
-  write(bytes: Uint8Array): boolean {
-    this.sent.push(bytes);
+  write(text: string): boolean {
+    this.sent.push(text);
     return !this.isFull;
   }
 
@@ -87,7 +87,7 @@ export class FakeTransport implements Transport {
   }
 
   get text(): string {
-    return Buffer.concat(this.sent).toString("latin1");
+    return Buffer.from(this.sent.join("")).toString("latin1");
   }
 }
 
