@@ -14,10 +14,7 @@ const app = new Hono().get("*", (context) => context.json({ ok: true }));
 const host = "127.0.0.1";
 const { port } =
   process.argv[2] === "listener"
-    ? await HttpServer.listen(
-        { host, port: 0 },
-        { app: ask, addressOf: (socket) => socket, maxConnections: 1000 },
-      )
+    ? await HttpServer.listen({ host, port: 0 }, { app: ask, addressOf: (socket) => socket, maxConnections: 1000 })
     : Bun.serve({ hostname: host, port: 0, fetch: app.fetch });
 process.stdout.write(`http://${host}:${port}\n`);
 

@@ -50,8 +50,9 @@ export class MountTableStore {
     this.#entries = new CachedEntries(barrier, decodeTable, 1);
   }
 
-  async read(): Promise<MountTable> {
-    return (await this.#read()).value.mounts;
+  read(): MountTable | Promise<MountTable> {
+    const held = this.#entries.read(MOUNTS_PATH);
+    return held instanceof Promise ? held.then((entry) => there(entry).value.mounts) : held.value.mounts;
   }
 
   /**
@@ -59,18 +60,17 @@ export class MountTableStore {
    */
   async change(decide: (table: MountTable) => Iterable<MountEntry> | undefined): Promise<void> {
     for (;;) {
-      const { value, stored } = await this.#read();
+      const { value, stored } = there(await this.#entries.read(MOUNTS_PATH));
       const changed = decide(value.mounts);
       if (changed === undefined) return;
       if (await this.#entries.swap(MOUNTS_PATH, stored, encodeTable(changed, value.others))) return;
     }
   }
+}
 
-  async #read(): Promise<{ value: StoredTable; stored: Uint8Array }> {
-    const held = await this.#entries.read(MOUNTS_PATH);
-    if (held === undefined) throw new ApiError("damaged", `the mount table at ${MOUNTS_PATH} is missing`);
-    return held;
-  }
+function there<T>(entry: T | undefined): T {
+  if (entry === undefined) throw new ApiError("damaged", `the mount table at ${MOUNTS_PATH} is missing`);
+  return entry;
 }
 
 /** A mount as it is made: fresh uuid and accessor, TTLs of the system. */

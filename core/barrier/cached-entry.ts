@@ -28,11 +28,14 @@ export class CachedEntries<T> {
     this.#limit = limit;
   }
 
-  /** The entry at `path` and its stored bytes, for a later swap. */
-  async read(path: string): Promise<Held<T> | undefined> {
+  /** The entry at `path` and its stored bytes, for a later swap: at once where it is kept and cannot have changed. */
+  read(path: string): Held<T> | Promise<Held<T> | undefined> {
     const held = this.#held.get(path);
+    return held !== undefined && this.#barrier.exclusive ? held : this.#readAnew(path, held);
+  }
+
+  async #readAnew(path: string, held: Held<T> | undefined): Promise<Held<T> | undefined> {
     if (held !== undefined) {
-      if (this.#barrier.exclusive) return held;
       const stored = await this.#barrier.stored(path);
       if (stored !== undefined && sameBytes(stored, held.stored)) return held;
     }

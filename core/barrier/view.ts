@@ -44,8 +44,9 @@ export async function deleteBelow(barrier: Barrier, prefix: string): Promise<voi
 
 /** The pipeline has refused such paths already; a plugin may build paths of its own, so the view does not rely on it. */
 function entryPath(path: string): string {
-  if (!path.isWellFormed() || path.split("/").some((part) => part === "" || part === "." || part === "..")) {
-    throw invalid("relative paths not supported");
-  }
+  if (!path.isWellFormed() || UNUSUAL_SEGMENT.test(path)) throw invalid("relative paths not supported");
   return path;
 }
+
+/** Empty, `.` or `..`. */
+const UNUSUAL_SEGMENT = /(?:^|\/)\.{0,2}(?:\/|$)/;

@@ -5,12 +5,15 @@ import type { Metrics } from "./metrics.ts";
 
 /** `driver`, whose operations are timed. What they answer is passed on untouched. */
 export function meteredDriver(driver: Driver, metrics: Metrics, clock: Clock): Driver {
-  return aroundDriver(driver, (operation, _key, act) => {
+  return aroundDriver(driver, async (operation, _key, act) => {
     const started = clock.monotonic();
-    const promise = act();
-    const ended = (failed: boolean) => () => metrics.stored(operation, clock.monotonic() - started, failed);
-    // Beside what the caller waits for, which is no later for it.
-    void promise.then(ended(false), ended(true));
-    return promise;
+    let failed = true;
+    try {
+      const result = await act();
+      failed = false;
+      return result;
+    } finally {
+      metrics.stored(operation, clock.monotonic() - started, failed);
+    }
   });
 }
