@@ -11,6 +11,7 @@ import { type Config, loadConfig, parseConfig } from "./config.ts";
 import { devBanner, startDev } from "./dev.ts";
 import { CliError } from "./errors.ts";
 import { openHangUps } from "./hang-ups.ts";
+import { Heap } from "./heap.ts";
 import type { App } from "./http/connection.ts";
 import { type Listener, listen, type ListenOptions } from "./listen.ts";
 import { parseListenAddress, refuseClearText } from "./listen-address.ts";
@@ -60,7 +61,11 @@ export async function runServer(options: ServerOptions): Promise<number> {
     hangUps.add(() => coffer.reopenAudit());
     const dev =
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
-    const app: App = (request) => (fate.dead ? NEVER : coffer.answer(request));
+    const heap = new Heap();
+    const app: App = (request) => {
+      heap.used();
+      return fate.dead ? NEVER : coffer.answer(request);
+    };
     const listener = await tryListen(app, { ...config.listener, address });
     hangUps.add(async () => listener.reload());
     log.info({ address: listener.url, storage: storage.type, version: packageJson.version }, "listening");
