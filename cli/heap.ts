@@ -14,15 +14,17 @@ const LARGEST = 64 * 1024 * 1024;
 export class Heap {
   /** Bytes that were alive at the last collection. */
   #alive = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isAwaited = false;
 
   /** To be called for each request: while there are none, nobody looks. */
   used(): void {
-    this.#timer ??= setTimeout(() => this.#look(), LOOK_MS).unref();
+    if (this.#isAwaited) return;
+    this.#isAwaited = true;
+    setTimeout(() => this.#look(), LOOK_MS).unref();
   }
 
   #look(): void {
-    this.#timer = undefined;
+    this.#isAwaited = false;
     const size = heapSize();
     if (size > LARGEST || size < 1.5 * this.#alive + SLACK) return;
     fullGC();

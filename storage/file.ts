@@ -1,5 +1,6 @@
 import type { Driver, Page } from "./driver.ts";
 import type { Write } from "./file-batch.ts";
+import { FileCache } from "./file-cache.ts";
 import { checkContent, checkFiles } from "./file-check.ts";
 import { createStore, openFolder, restrictFiles, syncFolderIfThere } from "./file-create.ts";
 import { FORMAT, MAX_VALUE, storePaths } from "./file-format.ts";
@@ -49,6 +50,7 @@ class FileDriver implements Driver {
   readonly #reader: Reader;
   readonly #writer: Writer;
   readonly #resources: AsyncDisposableStack;
+  readonly #cache = new FileCache();
   /** Writes without an answer. */
   #writing = 0;
   #closing: Promise<void> | undefined;
@@ -61,7 +63,12 @@ class FileDriver implements Driver {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    return this.#reading().get(key);
+    const reader = this.#reading();
+    const kept = this.#cache.get(key);
+    if (kept !== undefined) return kept;
+    const value = reader.get(key);
+    if (value !== undefined && this.#writing === 0) this.#cache.keep(key, value);
+    return value;
   }
 
   async list(prefix: string, page: Page = {}): Promise<string[]> {
@@ -96,6 +103,8 @@ class FileDriver implements Driver {
   async #write(write: Write): Promise<boolean> {
     this.#checkOpen();
     this.#reader.release();
+    // Until the answer nobody can tell which value is there: none is kept meanwhile.
+    this.#cache.drop(write.key);
     this.#writing += 1;
     try {
       return await this.#writer.write(write);

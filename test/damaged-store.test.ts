@@ -264,7 +264,7 @@ describe.skipIf(skipDisks !== "")(`a disk${skipDisks}`, () => {
     }
     expect(failed).toBe(3);
     expect(written.size).toBeGreaterThan(3);
-    expect(server.stderr).toContain(`the disk that holds ${folder} is full`);
+    await server.until(() => server.stderr.includes(`the disk that holds ${folder} is full`));
     const checkAll = async (reader: Server) => {
       for (const [path, value] of written) {
         const { status, body } = await reader.call("GET", path, { token });
