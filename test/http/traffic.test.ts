@@ -181,3 +181,30 @@ test("HEAD and 204 have no body and no length, and the next answer follows at on
   expect(answers.map(({ body }) => body)).toEqual(["", "body", "", "body"]);
   expect(answers.map(({ headers }) => headers.has("content-length"))).toEqual([false, true, false, true]);
 });
+
+test("each request has its own headers, whether they are those of the request before or not", async () => {
+  const request = (version: string, ...lines: string[]) => ["GET /a HTTP/" + version, ...lines, "", ""].join("\r\n");
+  const one = ["Host: x", "X-Vault-Token: one"];
+  const stream = [
+    request("1.1", ...one),
+    request("1.1", ...one),
+    request("1.1", "Host: x", "X-Vault-Token: two"),
+    request("1.1", ...one, "X-More: yes"),
+    request("1.1", ...one),
+    request("1.1", "Host: x"),
+    // What is the same head for HTTP/1.1 ends the connection here.
+    request("1.0", "Host: x"),
+  ];
+  const { seen, answers } = await converse([stream.join("")]);
+  const told = seen.map(({ headers }) => [headers.get("x-vault-token"), headers.get("x-more")]);
+  const [first, second, bare] = [
+    ["one", null],
+    ["two", null],
+    [null, null],
+  ];
+  expect(told).toEqual([first, first, second, ["one", "yes"], first, bare, bare] as never);
+  expect(answers.map(({ headers }) => headers.get("connection"))).toEqual([
+    ...Array.from({ length: 6 }, () => undefined),
+    "close",
+  ] as never);
+});
