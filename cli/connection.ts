@@ -11,8 +11,8 @@ export interface Connection extends ServerAddress {
   readonly tls: ServerCheck | undefined;
   /** Where the trusted certificates came from; undefined: those that the runtime brings along. */
   readonly trust: Setting | undefined;
-  /** The flags that this connection has no use for, as they are typed. */
-  readonly unused: readonly string[];
+  /** What people are to know before it is used. */
+  readonly warnings: readonly string[];
 }
 
 /** Which server is accepted, and what it is shown. */
@@ -31,20 +31,24 @@ export async function findConnection(env: Environment, flags: ConnectionFlags): 
   const address = parseServerAddress(
     pick(env, flags.address, "--address", "ADDR") ?? { value: DEFAULT_ADDRESS, source: "the default" },
   );
-  if (address.base.protocol === "https:") return { ...address, unused: [], ...(await findCheck(env, flags)) };
+  if (address.base.protocol === "https:") return { ...address, warnings: [], ...(await findCheck(env, flags)) };
+  return { ...address, tls: undefined, trust: undefined, warnings: withoutTls(address, flags) };
+}
+
+function withoutTls({ name, isLocal }: ServerAddress, flags: ConnectionFlags): string[] {
+  const warnings: string[] = [];
   const unused = [
     ["-ca-cert", flags.caCert],
     ["-ca-path", flags.caPath],
     ["-client-cert", flags.clientCert],
     ["-client-key", flags.clientKey],
     ["-tls-server-name", flags.tlsServerName],
-  ] as const;
-  return {
-    ...address,
-    tls: undefined,
-    trust: undefined,
-    unused: unused.filter(([, value]) => value !== undefined).map(([name]) => name),
-  };
+  ].flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
+  if (unused.length > 0) warnings.push(`${unused.join(", ")}: not used, for ${name} is reached without TLS`);
+  if (!isLocal) {
+    warnings.push(`tokens, key shares and secrets cross the network to ${name} in the clear: reach it by https://`);
+  }
+  return warnings;
 }
 
 function pick(env: Environment, flag: string | undefined, option: string, name: string): Setting | undefined {

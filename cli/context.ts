@@ -42,10 +42,7 @@ export async function openContext(terminal: Terminal, flags: ClientFlags, { isPu
     import("./token.ts"),
   ]);
   const connection = await findConnection(terminal.env, flags);
-  if (connection.unused.length > 0) {
-    const names = connection.unused.join(", ");
-    await printWarnings(terminal, [`${names}: not used, for ${connection.name} is reached without TLS`]);
-  }
+  await printWarnings(terminal, connection.warnings);
   const found = await findToken(terminal, flags.tokenFile);
   const mayAsk = !isPublic && canAsk(terminal);
   const token = async (): Promise<Setting | undefined> => found ?? (mayAsk ? askToken() : undefined);

@@ -1,5 +1,5 @@
 /** The port or socket: hands requests to the app, and stops without dropping any that it has begun to read. */
-import { chmodSync, lstatSync, rmSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { plainAddress } from "../core/access/ip-address.ts";
 import type { HeaderValues } from "../core/http/incoming.ts";
@@ -7,6 +7,7 @@ import type { App } from "./http/connection.ts";
 import { TrustedProxies } from "./http/forwarded.ts";
 import { HttpServer, type HttpServerOptions } from "./http/server.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import { SocketFile } from "./socket-file.ts";
 import type { TlsFiles } from "./tls-files.ts";
 
 export interface ListenOptions {
@@ -39,19 +40,16 @@ export async function listen(app: App, options: ListenOptions): Promise<Listener
     addressOf: (socket: string, headers: HeaderValues) => trustedProxies.clientOf(plainAddress(socket), headers),
     tls: tls && (await import("./tls-files.ts")).readTls(tls),
   };
-  const server =
+  const { server, file } =
     "path" in address
       ? await listenOnSocket(address.path, options.socketMode, http)
-      : await HttpServer.listen(address, http);
+      : { server: await HttpServer.listen(address, http) };
   return {
     url: urlOf(address, server.port, tls !== undefined),
     async reload() {
       if (tls !== undefined) server.renewTls((await import("./tls-files.ts")).readTls(tls));
     },
-    async stop() {
-      await server.stop();
-      if ("path" in address) rmSync(address.path, { force: true });
-    },
+    stop: () => server.stop({ leavesPath: file?.isInPlace() === false }),
   };
 }
 
@@ -62,14 +60,22 @@ function urlOf(address: ListenAddress, port: number, isTls: boolean): string {
 }
 
 /** A socket that its server left behind when it was killed is taken away; one that a server answers on is not. */
-async function listenOnSocket(path: string, mode: number, http: HttpServerOptions): Promise<HttpServer> {
+async function listenOnSocket(
+  path: string,
+  mode: number,
+  http: HttpServerOptions,
+): Promise<{ server: HttpServer; file: SocketFile }> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true && !(await isServed(path))) rmSync(path);
   // From its first moment on it is open to nobody else; then to whom it is meant for.
   const umask = process.umask(0o177);
   try {
     const server = await HttpServer.listen({ path }, http);
-    chmodSync(path, mode);
-    return server;
+    try {
+      return { server, file: new SocketFile(path, mode) };
+    } catch (error) {
+      await server.stop({ leavesPath: true });
+      throw error;
+    }
   } finally {
     process.umask(umask);
   }

@@ -64,7 +64,7 @@ export async function printError(terminal: Terminal, error: CliError): Promise<v
   await terminal.stderr.write(`${lines.join("\n")}\n`);
 }
 
-/** Prints what the server warned of. */
+/** Prints what people are to know though the command goes on: what the server warned of, say. */
 export async function printWarnings(terminal: Terminal, warnings: readonly string[]): Promise<void> {
   for (const warning of warnings) await terminal.stderr.write(`coffer: warning: ${escapeLine(warning)}\n`);
 }

@@ -1,13 +1,17 @@
 /** When devices fail: nothing is done, or told, that was not recorded; one device that works is enough. */
 import { describe, expect, test } from "bun:test";
+import type { AuditDevice } from "../core/audit/device.ts";
+import { openAuditDevice } from "../cli/audit/open.ts";
 import { declare, testDevice } from "./audit-device.ts";
 import { startCoffer } from "./harness.ts";
 
 const REFUSED: (number | string)[] = [500, '{"errors":["internal error"]}\n'];
 
-async function openServer(count: number) {
+/** `others` are declared before those that are counted. */
+async function openServer(count: number, others: Readonly<Record<string, AuditDevice>> = {}) {
   const devices = Array.from({ length: count }, testDevice);
-  const audit = declare(Object.fromEntries(devices.map((device, index) => [`d${index}`, device])));
+  const numbered = Object.fromEntries(devices.map((device, index) => [`d${index}`, device]));
+  const audit = declare({ ...others, ...numbered });
   const server = await startCoffer({ audit });
   const { token, keys } = await server.initAndUnseal();
   await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
@@ -86,6 +90,28 @@ describe("a device that fails", () => {
     const unseal = await server.call("PUT", "sys/unseal", { body: { key: keys[0] } });
     expect([unseal.status, unseal.text]).toEqual(REFUSED);
     expect((await server.call("GET", "sys/seal-status")).body["progress"]).toBe(0);
+  });
+});
+
+describe("a device that keeps nothing", () => {
+  const discard = () => openAuditDevice("file", { file_path: "discard" });
+
+  test.each(["request", "response"] as const)("does not stand in for one that fails at the %s", async (failing) => {
+    const { server, devices, put, isThere } = await openServer(2, { nothing: await discard() });
+    await using _ = server;
+    for (const device of devices) device.failing = ({ type }) => type === failing;
+    expect(await put("a")).toEqual(REFUSED);
+    for (const device of devices) device.failing = () => false;
+    expect(await isThere("a")).toBe(failing === "response");
+  });
+
+  test("is no hindrance to one that works, and enough alone", async () => {
+    for (const count of [0, 1]) {
+      const { server, put, isThere } = await openServer(count, { nothing: await discard() });
+      await using _ = server;
+      expect(await put("a")).toEqual([204, ""]);
+      expect(await isThere("a")).toBe(true);
+    }
   });
 });
 

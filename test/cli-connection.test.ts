@@ -213,6 +213,47 @@ describe("the wrong protocol", () => {
   });
 });
 
+describe("without TLS, beyond this machine", () => {
+  const ELSEWHERE = "http://coffer.example:8200";
+  /** Requests to other machines end at the server of this test. */
+  const proxied = { http_proxy: plain.address };
+  const warningFor = (address: string) =>
+    `coffer: warning: tokens, key shares and secrets cross the network to ${address} in the clear: reach it by https://\n`;
+
+  test.each([ELSEWHERE, "http://192.0.2.1:8200", "http://127.0.0.1.example:8200", "http://[2001:db8::1]:8200"])(
+    "%s is warned of once, and used",
+    async (address) => expect(await get({ address }, [], proxied)).toEqual({ ...GOT, stderr: warningFor(address) }),
+  );
+
+  test("programs that read JSON get the warning beside it", async () => {
+    const { code, stdout, stderr } = await coffer(["kv", "get", "-format=json", "secret/app"], {
+      env: { VAULT_ADDR: ELSEWHERE, VAULT_TOKEN: TOKEN, ...proxied },
+      program: [EXECUTABLE],
+    });
+    expect({ code, data: (JSON.parse(stdout) as { data: unknown }).data, stderr }).toEqual({
+      code: 0,
+      data: { user: SECRET },
+      stderr: warningFor(ELSEWHERE),
+    });
+  });
+
+  test("a key share is warned of before it is sent", async () => {
+    const { stderr } = await coffer(["operator", "unseal", "-"], {
+      env: { VAULT_ADDR: ELSEWHERE, ...proxied },
+      stdin: "a2V5",
+      program: [EXECUTABLE],
+    });
+    expect(stderr).toStartWith(warningFor(ELSEWHERE));
+  });
+
+  test("localhost is this machine, and so is every address in 127.0.0.0/8", async () => {
+    for (const host of ["localhost", "127.1.2.3"]) {
+      const { stderr } = await get({ address: `http://${host}:1` });
+      expect(stderr).toStartWith("coffer: error reading secret/app: ");
+    }
+  });
+});
+
 describe("over a Unix socket", () => {
   test("requests are answered, whatever proxy is set", async () => {
     using server = serveOnSocket();

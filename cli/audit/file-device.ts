@@ -48,6 +48,7 @@ export function openStdoutDevice(): AuditDevice {
 
 /** Takes every line and keeps none. */
 export const DISCARD: AuditDevice = {
+  keepsNothing: true,
   write: () => Promise.resolve(),
   reopen: () => Promise.resolve(),
   close: () => Promise.resolve(),

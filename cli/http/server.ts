@@ -26,8 +26,10 @@ export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "now"> 
 /** What takes connections. */
 interface Sockets {
   readonly port: number;
-  /** Takes no more; those that were taken go on. */
+  /** Takes no more; those that were taken go on. The runtime removes the path of a Unix socket, whoever's it is by now. */
   close(): void;
+  /** Keeps the process no longer, and removes no path. */
+  leave(): void;
   renewTls(tls: TlsOptions): void;
 }
 
@@ -76,10 +78,14 @@ export class HttpServer {
     this.#sockets?.renewTls(tls);
   }
 
-  /** Takes no more connections; resolves when every request under way is answered, or after 30 seconds. */
-  async stop(): Promise<void> {
+  /**
+   * Takes no more connections; resolves when every request under way is answered, or after 30 seconds. `leavesPath`: that
+   * of its Unix socket has become another one's.
+   */
+  async stop({ leavesPath = false }: { readonly leavesPath?: boolean } = {}): Promise<void> {
     this.#isStopping = true;
-    this.#sockets?.close();
+    if (leavesPath) this.#sockets?.leave();
+    else this.#sockets?.close();
     for (const connection of this.#connections) connection.endIfIdle();
     this.#stopEnd = this.#clock.monotonic() + DRAIN_MS;
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
@@ -108,6 +114,7 @@ export class HttpServer {
     return {
       port: "port" in listener ? listener.port : 0,
       close: () => listener.stop(),
+      leave: () => listener.unref(),
       renewTls: () => undefined,
     };
   }
@@ -149,6 +156,7 @@ export class HttpServer {
     return {
       port: typeof address === "object" && address !== null ? address.port : 0,
       close: () => void server.close(),
+      leave: () => void server.unref(),
       renewTls: (tls) => server.setSecureContext(tls),
     };
   }

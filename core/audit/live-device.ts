@@ -24,6 +24,11 @@ export class LiveDevice {
     return this.#removed;
   }
 
+  /** As {@link AuditDevice.keepsNothing}. */
+  get keepsNothing(): boolean {
+    return this.#device.keepsNothing === true;
+  }
+
   async write(line: string): Promise<void> {
     try {
       await this.#device.write(line);

@@ -1,6 +1,7 @@
 /**
  * Every request between two entries: one before it is carried out, one before it is answered. When no device takes the
- * first, nothing is done; when none takes the second, the client is told nothing of what was done. One device is enough.
+ * first, nothing is done; when none takes the second, the client is told nothing of what was done. One device is enough,
+ * but not one that keeps nothing, as long as there is another.
  */
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
@@ -49,8 +50,12 @@ export class Recorder {
 /** Resolves with the first device that has its line; the others go on with theirs. */
 async function write<T extends Output>(outputs: readonly T[], lineOf: (output: T) => string): Promise<void> {
   // One that was removed meanwhile, perhaps by this very request, is not waited for.
-  const writing = outputs.filter(({ device }) => !device.removed).map((output) => output.device.write(lineOf(output)));
-  if (writing.length === 0) return;
+  const present = outputs.filter(({ device }) => !device.removed);
+  if (present.length === 0) return;
+  // One that keeps nothing would let everything go on while those that are to record fail.
+  const keeping = present.filter(({ device }) => !device.keepsNothing);
+  const asked = keeping.length === 0 ? present : keeping;
+  const writing = asked.map((output) => output.device.write(lineOf(output)));
   try {
     await (writing.length === 1 ? writing[0] : Promise.any(writing));
   } catch (error) {

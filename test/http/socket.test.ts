@@ -1,7 +1,9 @@
 /** The Unix socket of the executable: who may use it, and what is left of it. */
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { SocketFile } from "../../cli/socket-file.ts";
+import { makeCertificates } from "../cli/certificates.ts";
 import { coffer } from "../cli/spawn.ts";
 import { EXECUTABLE, newFolder, startServer } from "../executable.ts";
 
@@ -51,6 +53,39 @@ test("is not made in the place of a file", async () => {
   expect(code).toBe(1);
   expect(stderr).toContain(`cannot listen on ${path}: EADDRINUSE`);
   expect(readFileSync(path, "utf8")).toBe("mine");
+});
+
+test.each(["in the clear", "over TLS"])("that has become another one's is left to it by a stop %s", async (how) => {
+  const folder = newFolder();
+  const path = join(folder, "coffer.sock");
+  const config = join(folder, "coffer.toml");
+  const { cert, key } = makeCertificates().server;
+  const tls = `[listener]\ntls_cert_file = "${cert}"\ntls_key_file = "${key}"\n`;
+  writeFileSync(config, how === "over TLS" ? tls : "");
+  await using server = await startServer({
+    args: ["--config", config, "--storage", "memory:"],
+    listen: `unix://${path}`,
+  });
+  rmSync(path);
+  await using successor = await start(path);
+  await server.stop();
+  expect((await successor.call("GET", "sys/seal-status")).status).toBe(200);
+  await successor.stop();
+  expect(existsSync(path)).toBe(false);
+});
+
+test.each([
+  ["file", (path: string, other: string) => writeFileSync(path, other)],
+  ["link to a file", (path: string, other: string) => symlinkSync(other, path)],
+])("a %s in its place is not made open", (_, replace) => {
+  const folder = newFolder();
+  const path = join(folder, "coffer.sock");
+  const other = join(folder, "key.pem");
+  writeFileSync(other, "mine", { mode: 0o600 });
+  replace(path, other);
+  const before = statSync(path).mode;
+  expect(() => new SocketFile(path, 0o666)).toThrow("was replaced while it was made");
+  expect(statSync(path).mode).toBe(before);
 });
 
 test("serves the command line", async () => {
