@@ -95,9 +95,14 @@ export class Connection {
     }
   }
 
+  /** Since when it waits for a request of which nothing has come yet, on the server's clock; undefined: it does not. */
+  get idleSince(): number | undefined {
+    return this.#phase === "idle" && this.#input.bytes.length === 0 ? this.#deadline - IDLE : undefined;
+  }
+
   /** Ends it if it waits for a request of which nothing has come yet. */
   endIfIdle(): void {
-    if (this.#phase === "idle" && this.#input.bytes.length === 0) this.#transport.close();
+    if (this.idleSince !== undefined) this.#transport.close();
   }
 
   /** Cuts it, whatever is under way. */

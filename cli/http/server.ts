@@ -15,7 +15,7 @@ const HANDSHAKE_MS = 10_000;
 export type Where = { readonly host: string; readonly port: number } | { readonly path: string };
 
 export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "now"> {
-  /** Connections beyond are closed as soon as they come. */
+  /** One beyond takes the place of the connection that is idle the longest; where none is, it is closed at once. */
   readonly maxConnections: number;
   /** Without: in the clear. */
   readonly tls?: TlsOptions | undefined;
@@ -115,7 +115,7 @@ export class HttpServer {
   #attach(socket: Bun.Socket<Attached>): void {
     const attached: Attached = {};
     socket.data = attached;
-    if (this.#turnsAway()) {
+    if (!this.#admits()) {
       socket.terminate();
       return;
     }
@@ -132,7 +132,7 @@ export class HttpServer {
     const server: TlsServer = createServer({ ...common, ...options }, (socket) => {
       this.#handshakes.delete(socket);
       // Where a certificate may be left out, one that is shown must hold all the same.
-      if (this.#turnsAway() || (!socket.authorized && hasCertificate(socket))) socket.destroy();
+      if (this.#isStopping || (!socket.authorized && hasCertificate(socket))) socket.destroy();
       else this.#accept((receiver) => new NodeTransport(socket, receiver));
     });
     server.on("connection", (socket: TLSSocket) => this.#awaitHandshake(socket));
@@ -154,7 +154,7 @@ export class HttpServer {
   }
 
   #awaitHandshake(socket: TLSSocket): void {
-    if (this.#turnsAway()) {
+    if (!this.#admits()) {
       socket.destroy();
       return;
     }
@@ -163,8 +163,27 @@ export class HttpServer {
   }
 
   /** Whoever comes while the server stops comes too late. */
-  #turnsAway(): boolean {
-    return this.#isStopping || this.#connections.size + this.#handshakes.size >= this.#maxConnections;
+  #admits(): boolean {
+    return !this.#isStopping && (this.#hasRoom() || this.#makeRoom());
+  }
+
+  #hasRoom(): boolean {
+    return this.#connections.size + this.#handshakes.size < this.#maxConnections;
+  }
+
+  /** Ends the connection that has been idle the longest: a client that only holds connections keeps nobody out. */
+  #makeRoom(): boolean {
+    let longest: Connection | undefined;
+    let since = Infinity;
+    for (const connection of this.#connections) {
+      const { idleSince = Infinity } = connection;
+      if (idleSince < since) [longest, since] = [connection, idleSince];
+    }
+    if (longest === undefined) return false;
+    // It goes a moment later, and must not count or be found again until then.
+    this.#connections.delete(longest);
+    longest.endIfIdle();
+    return true;
   }
 
   #accept(connect: (receiver: Receiver) => Transport): void {
