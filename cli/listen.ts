@@ -5,6 +5,7 @@ import { plainAddress } from "../core/access/ip-address.ts";
 import type { HeaderValues } from "../core/http/incoming.ts";
 import type { App } from "./http/connection.ts";
 import { TrustedProxies } from "./http/forwarded.ts";
+import type { OnRefused } from "./http/refusal.ts";
 import { HttpServer, type HttpServerOptions } from "./http/server.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { SocketFile } from "./socket-file.ts";
@@ -19,6 +20,8 @@ export interface ListenOptions {
   /** As {@link TrustedProxies} takes them. */
   readonly trustedProxies: readonly string[];
   readonly maxConnections: number;
+  /** Told of connections and requests that the app never gets. */
+  readonly onRefused: OnRefused;
 }
 
 export interface Listener {
@@ -32,11 +35,12 @@ export interface Listener {
 
 /** Listens. Rejects with the system's error when the address cannot be had, with CliError for certificates. */
 export async function listen(app: App, options: ListenOptions): Promise<Listener> {
-  const { address, tls, maxConnections } = options;
+  const { address, tls, maxConnections, onRefused } = options;
   const trustedProxies = new TrustedProxies(options.trustedProxies);
   const http = {
     app,
     maxConnections,
+    onRefused,
     addressOf: (socket: string, headers: HeaderValues) => trustedProxies.clientOf(plainAddress(socket), headers),
     tls: tls && (await import("./tls-files.ts")).readTls(tls),
   };

@@ -18,6 +18,7 @@ import { parseListenAddress, refuseClearText } from "./listen-address.ts";
 import { type OpenLog, openLog } from "./log.ts";
 import { openProcessMetrics } from "./metrics/process.ts";
 import { renderPrometheus } from "./metrics/prometheus.ts";
+import { RefusedConnections } from "./refused-connections.ts";
 
 /** What a server that must not answer any more answers. */
 const NEVER = new Promise<Answer>(() => undefined);
@@ -46,6 +47,8 @@ export async function runServer(options: ServerOptions): Promise<number> {
     log.info({}, "opening the storage");
     // Disposed in reverse order: the coffer seals itself and gives back what its meter has not used, the storage closes.
     await using storage = await openStorage(storageUrl, { fatal: fate.fatal });
+    const refused = new RefusedConnections(log);
+    const processMetrics = openProcessMetrics();
     await using coffer = openCoffer({
       storage,
       plugins,
@@ -55,7 +58,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
       // In dev mode the requests of the documentation work as they stand there, without a token.
       unauthenticated: options.dev === true ? ["generate-share"] : openEndpoints(config),
       refusalsPerMinute: config.limits.refusalsPerMinute,
-      metrics: { render: renderPrometheus, ofProcess: openProcessMetrics() },
+      metrics: { render: renderPrometheus, ofProcess: () => [...processMetrics(), refused.family()] },
       hostInfo: async () => (await import("./host-info.ts")).hostInfo(),
     });
     hangUps.add(() => coffer.reopenAudit());
@@ -66,7 +69,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
       heap.used();
       return fate.dead ? NEVER : coffer.answer(request);
     };
-    const listener = await tryListen(app, { ...config.listener, address });
+    const listener = await tryListen(app, { ...config.listener, address, onRefused: refused.add });
     hangUps.add(async () => listener.reload());
     log.info({ address: listener.url, storage: storage.type, version: packageJson.version }, "listening");
     process.stdout.write(dev === undefined ? `Coffer listens on ${listener.url}\n` : devBanner(listener.url, dev));

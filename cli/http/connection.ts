@@ -10,6 +10,7 @@ import type { HeaderValues, Incoming } from "../../core/http/incoming.ts";
 import { Body } from "./body.ts";
 import { BadRequest, findHeadEnd, type Head, HeadReader } from "./head.ts";
 import { Input } from "./input.ts";
+import type { OnRefused } from "./refusal.ts";
 import { CONTINUE, encodeAnswer, encodeRefusal } from "./response.ts";
 import type { Receiver, Transport } from "./transport.ts";
 
@@ -42,6 +43,8 @@ export interface Accepted {
   readonly addressOf: (socket: string, headers: HeaderValues) => string;
   /** Whether the server is stopping: then each answer is the last of its connection. */
   readonly isStopping: () => boolean;
+  /** Told of what the app is never asked. */
+  readonly onRefused?: OnRefused | undefined;
   /** Milliseconds since some fixed moment. */
   readonly now: () => number;
 }
@@ -95,9 +98,14 @@ export class Connection {
     }
   }
 
+  /** Since when it waits for a request of which nothing has come yet, on the server's clock; undefined: it does not. */
+  get idleSince(): number | undefined {
+    return this.#phase === "idle" && this.#input.bytes.length === 0 ? this.#deadline - IDLE : undefined;
+  }
+
   /** Ends it if it waits for a request of which nothing has come yet. */
   endIfIdle(): void {
-    if (this.#phase === "idle" && this.#input.bytes.length === 0) this.#transport.close();
+    if (this.idleSince !== undefined) this.#transport.close();
   }
 
   /** Cuts it, whatever is under way. */
@@ -204,7 +212,8 @@ export class Connection {
     await this.#drained.promise;
   }
 
-  async #refuse({ status }: BadRequest): Promise<void> {
+  async #refuse({ status, message }: BadRequest): Promise<void> {
+    this.#accepted.onRefused?.("malformed", message, this.#transport.remoteAddress);
     await this.#write(encodeRefusal(status));
     await this.#linger();
   }

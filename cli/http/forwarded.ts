@@ -29,8 +29,8 @@ export class TrustedProxies {
     let client = peer;
     const hops = headers.get("x-forwarded-for")?.split(",") ?? [];
     while (this.#trusts(client)) {
-      const hop = plainAddress(hops.pop()?.trim() ?? "");
-      if (isIP(hop) === 0) return client;
+      const hop = addressOf(hops.pop()?.trim() ?? "");
+      if (hop === undefined) return client;
       client = hop;
     }
     return client;
@@ -39,6 +39,14 @@ export class TrustedProxies {
   #trusts(address: string): boolean {
     return this.#list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
   }
+}
+
+/** Some proxies (IIS, Azure's) add the port, and brackets to IPv6. undefined: no address, with or without them. */
+function addressOf(hop: string): string | undefined {
+  const [, bracketed, dotted] = /^(?:\[([^\]]*)\]|([\d.]*))(?::\d{1,5})?$/.exec(hop) ?? [];
+  if (bracketed !== undefined && isIP(bracketed) !== 6) return undefined;
+  const address = plainAddress(bracketed ?? dotted ?? hop);
+  return isIP(address) === 0 ? undefined : address;
 }
 
 function isPrefix(text: string | undefined, bits: number, family: number): boolean {

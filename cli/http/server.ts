@@ -2,6 +2,7 @@
 import type { Server as TlsServer, TlsOptions, TLSSocket } from "node:tls";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { type Accepted, Connection } from "./connection.ts";
+import { Handshakes } from "./handshakes.ts";
 import { Outbox } from "./outbox.ts";
 import { BunTransport, NodeTransport, type Receiver, type Transport } from "./transport.ts";
 
@@ -9,13 +10,12 @@ import { BunTransport, NodeTransport, type Receiver, type Transport } from "./tr
 const CHECK_MS = 1000;
 /** How long a stop waits for requests that are under way. */
 const DRAIN_MS = 30_000;
-const HANDSHAKE_MS = 10_000;
 
 /** Of this machine: `port` 0 lets the system choose one. */
 export type Where = { readonly host: string; readonly port: number } | { readonly path: string };
 
 export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "now"> {
-  /** Connections beyond are closed as soon as they come. */
+  /** One beyond takes the place of the connection that is idle the longest; where none is, it is closed at once. */
   readonly maxConnections: number;
   /** Without: in the clear. */
   readonly tls?: TlsOptions | undefined;
@@ -41,16 +41,16 @@ export class HttpServer {
   readonly #clock: Clock;
   readonly #stopChecks: () => void;
   #sockets: Sockets | undefined;
-  /** Of TLS, and when their time is over: the runtime leaves one open that takes too long. */
-  readonly #handshakes = new Map<TLSSocket, number>();
+  readonly #handshakes: Handshakes;
   #isStopping = false;
   /** When those that are under way at a stop are cut. */
   #stopEnd = Infinity;
   #onEmpty: (() => void) | undefined;
 
-  private constructor({ app, addressOf, maxConnections, clock = systemClock }: HttpServerOptions) {
+  private constructor({ app, addressOf, onRefused, maxConnections, clock = systemClock }: HttpServerOptions) {
     this.#clock = clock;
-    this.#accepted = { app, addressOf, isStopping: () => this.#isStopping, now: () => clock.monotonic() };
+    this.#accepted = { app, addressOf, onRefused, isStopping: () => this.#isStopping, now: () => clock.monotonic() };
+    this.#handshakes = new Handshakes((why, address) => onRefused?.("handshake", why, address));
     this.#maxConnections = maxConnections;
     this.#stopChecks = clock.every(CHECK_MS, () => this.#check());
   }
@@ -122,7 +122,7 @@ export class HttpServer {
   #attach(socket: Bun.Socket<Attached>): void {
     const attached: Attached = {};
     socket.data = attached;
-    if (this.#turnsAway()) {
+    if (!this.#admits(socket)) {
       socket.terminate();
       return;
     }
@@ -137,13 +137,16 @@ export class HttpServer {
     const { createServer } = await import("node:tls");
     const common = { allowHalfOpen: true, noDelay: true };
     const server: TlsServer = createServer({ ...common, ...options }, (socket) => {
-      this.#handshakes.delete(socket);
+      this.#handshakes.done(socket);
+      if (this.#isStopping) socket.destroy();
       // Where a certificate may be left out, one that is shown must hold all the same.
-      if (this.#turnsAway() || (!socket.authorized && hasCertificate(socket))) socket.destroy();
-      else this.#accept((receiver) => new NodeTransport(socket, receiver));
+      else if (!socket.authorized && hasCertificate(socket)) {
+        this.#accepted.onRefused?.("handshake", "the client's certificate does not hold", socket.remoteAddress);
+        socket.destroy();
+      } else this.#accept((receiver) => new NodeTransport(socket, receiver));
     });
     server.on("connection", (socket: TLSSocket) => this.#awaitHandshake(socket));
-    // One that fails is the client's affair.
+    // One that fails is the client's affair; "close" follows, which the handshakes listen to.
     server.on("tlsClientError", (_, socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -162,17 +165,35 @@ export class HttpServer {
   }
 
   #awaitHandshake(socket: TLSSocket): void {
-    if (this.#turnsAway()) {
-      socket.destroy();
-      return;
-    }
-    this.#handshakes.set(socket, this.#clock.monotonic() + HANDSHAKE_MS);
-    socket.once("close", () => this.#handshakes.delete(socket));
+    if (this.#admits(socket)) this.#handshakes.begin(socket, this.#clock.monotonic());
+    else socket.destroy();
   }
 
   /** Whoever comes while the server stops comes too late. */
-  #turnsAway(): boolean {
-    return this.#isStopping || this.#connections.size + this.#handshakes.size >= this.#maxConnections;
+  #admits(socket: { readonly remoteAddress?: string | undefined }): boolean {
+    if (this.#isStopping) return false;
+    if (this.#hasRoom() || this.#makeRoom()) return true;
+    this.#accepted.onRefused?.("full", "there are too many connections", socket.remoteAddress || undefined);
+    return false;
+  }
+
+  #hasRoom(): boolean {
+    return this.#connections.size + this.#handshakes.size < this.#maxConnections;
+  }
+
+  /** Ends the connection that has been idle the longest: a client that only holds connections keeps nobody out. */
+  #makeRoom(): boolean {
+    let longest: Connection | undefined;
+    let since = Infinity;
+    for (const connection of this.#connections) {
+      const { idleSince = Infinity } = connection;
+      if (idleSince < since) [longest, since] = [connection, idleSince];
+    }
+    if (longest === undefined) return false;
+    // It goes a moment later, and must not count or be found again until then.
+    this.#connections.delete(longest);
+    longest.endIfIdle();
+    return true;
   }
 
   #accept(connect: (receiver: Receiver) => Transport): void {
@@ -189,7 +210,7 @@ export class HttpServer {
   #check(): void {
     const now = this.#clock.monotonic();
     for (const connection of this.#connections) connection.check(now);
-    for (const [socket, deadline] of this.#handshakes) if (now >= deadline) socket.destroy();
+    this.#handshakes.check(now);
     if (now < this.#stopEnd) return;
     for (const connection of this.#connections) connection.destroy();
     this.#onEmpty?.();

@@ -2,6 +2,7 @@ import { type Family, type Labels, type Sample, sample } from "./family.ts";
 import { Histogram } from "./histogram.ts";
 import type { StorageOperation } from "../around-driver.ts";
 import type { AttemptEvent, BarrierOperation, Metrics } from "./metrics.ts";
+import { Tally } from "./tally.ts";
 
 /** Upper bounds in seconds: from a read out of memory to a disk that hangs. */
 const LATENCIES = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -100,24 +101,6 @@ export class Counters implements Metrics {
         "event",
       ),
     ];
-  }
-}
-
-/** One counter for each of a fixed set of names; all are there from the start, so that a rate can begin at 0. */
-class Tally<Name extends string> {
-  readonly #counts: Map<Name, number>;
-
-  constructor(names: readonly Name[]) {
-    this.#counts = new Map(names.map((name) => [name, 0]));
-  }
-
-  add(name: Name): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
-  }
-
-  family(name: string, help: string, label: string): Family {
-    const samples = Array.from(this.#counts, ([value, count]) => sample(count, { [label]: value }));
-    return { name, help, type: "counter", samples };
   }
 }
 

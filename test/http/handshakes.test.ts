@@ -63,6 +63,21 @@ test("they count as connections", async () => {
   expect(text).toEndWith("hello");
 });
 
+test("an idle connection makes way for each of them", async () => {
+  await using server = await started(2);
+  const closed: Promise<unknown>[] = [];
+  for (let opened = 0; opened < 2; opened += 1) {
+    const idle = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
+    idle.on("error", () => undefined);
+    closed.push(closing(idle));
+    idle.on("secureConnect", () => idle.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    await once(idle, "data");
+  }
+  const late = [silent(server.port), silent(server.port)];
+  await Promise.all(closed);
+  for (const { socket } of late) socket.destroy();
+});
+
 test("a reader that takes nothing is cut off", async () => {
   await using server = await started(10, () => textAnswer("x".repeat(64 * 1024 * 1024)));
   const socket = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });

@@ -1,12 +1,11 @@
 /** What a client may take of time and memory. The clock is the test's. */
 import { describe, expect, test } from "bun:test";
-import { connect, type Socket } from "node:net";
-import { HttpServer } from "../../cli/http/server.ts";
+import { connect } from "node:net";
 import type { Answer } from "../../core/http/answer.ts";
-import { testClock, turns } from "../harness.ts";
+import { turns } from "../harness.ts";
 import { type Opened, openConnection, recorder, textAnswer } from "./conversation.ts";
+import { client, HEAD, CLOSING, started } from "./sockets.ts";
 
-const HEAD = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 const POST = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
 
 /** A connection of which every second is looked at. */
@@ -106,7 +105,7 @@ describe("a connection ends", () => {
 
   test("two seconds after the last answer, when the client does not close its side", async () => {
     const done = watched();
-    await done.send(HEAD.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+    await done.send(CLOSING);
     expect(await done.secondsOf(1000, ({ transport }) => transport.receiver.onData(Buffer.from(HEAD)))).toBe(2);
     await done.served;
   });
@@ -149,26 +148,6 @@ describe("a client that reads nothing", () => {
 });
 
 describe("over sockets", () => {
-  async function started(app = recorder([]), maxConnections = 100) {
-    const clock = testClock();
-    const http = { app, maxConnections, clock, addressOf: (socket: string) => socket };
-    const server = await HttpServer.listen({ host: "127.0.0.1", port: 0 }, http);
-    return { server, clock, [Symbol.asyncDispose]: () => server.stop() };
-  }
-
-  function client(port: number): {
-    readonly socket: Socket;
-    readonly closed: Promise<void>;
-    readonly text: () => string;
-  } {
-    const socket = connect(port, "127.0.0.1");
-    let text = "";
-    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-    socket.on("error", () => undefined);
-    socket.on("data", (bytes) => (text += bytes.toString("latin1")));
-    return { socket, closed, text: () => text };
-  }
-
   test("an idle connection is closed", async () => {
     await using running = await started();
     const { socket, closed } = client(running.server.port);
@@ -195,26 +174,6 @@ describe("over sockets", () => {
     expect(isClosed).toBe(true);
   });
 
-  test("there are no more connections than allowed, and a new one when one has gone", async () => {
-    await using running = await started(recorder([]), 2);
-    const { port } = running.server;
-    const [first, second] = [client(port), client(port)];
-    for (const { socket } of [first, second]) {
-      socket.write(HEAD);
-      await new Promise((resolve) => socket.once("data", resolve));
-    }
-    const third = client(port);
-    await third.closed;
-    expect(third.text()).toBe("");
-    first.socket.end();
-    await first.closed;
-    const fourth = client(port);
-    fourth.socket.write(HEAD.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
-    await fourth.closed;
-    expect(fourth.text()).toStartWith("HTTP/1.1 200");
-    second.socket.destroy();
-  });
-
   test("a stop ends after half a minute, whatever the app does", async () => {
     const asked = Promise.withResolvers<void>();
     const running = await started(() => {
@@ -235,7 +194,7 @@ describe("over sockets", () => {
     test(`a client that has closed its side, or reads slowly, gets the whole of its answer of ${character}`, async () => {
       const body = `${character}.`.repeat(2 * 1024 * 1024);
       await using running = await started(() => textAnswer(body));
-      for (const request of [HEAD, HEAD.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")]) {
+      for (const request of [HEAD, CLOSING]) {
         const socket = connect({ port: running.server.port, host: "127.0.0.1", allowHalfOpen: true });
         const pieces: Buffer[] = [];
         const ended = new Promise((resolve) => socket.once("end", resolve));

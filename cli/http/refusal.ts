@@ -1,0 +1,7 @@
+/** Why a connection, or a request that the app never gets, is refused. */
+export const REFUSALS = ["malformed", "handshake", "full"] as const;
+
+export type Refusal = (typeof REFUSALS)[number];
+
+/** `why` is one of the server's own texts and holds nothing of what the client sent. No `address` over a Unix socket. */
+export type OnRefused = (refusal: Refusal, why: string, address: string | undefined) => void;

@@ -1,0 +1,65 @@
+/** Who gets in when there is no room for more connections. */
+import { expect, test } from "bun:test";
+import type { Answer } from "../../core/http/answer.ts";
+import { recorder, textAnswer } from "./conversation.ts";
+import { client, CLOSING, HEAD, started } from "./sockets.ts";
+
+test("there are no more connections with requests than allowed, and a new one when one has gone", async () => {
+  const waiting: ((answer: Answer) => void)[] = [];
+  const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  await using running = await started(() => {
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    asked[waiting.push(resolve) - 1]?.resolve();
+    return waiting.length > 2 ? textAnswer("at once") : promise;
+  }, 2);
+  const { port } = running.server;
+  const [first, second] = [client(port), client(port)];
+  for (const { socket } of [first, second]) socket.write(CLOSING);
+  await Promise.all(asked.map(({ promise }) => promise));
+  const third = client(port);
+  await third.closed;
+  expect(third.text()).toBe("");
+  waiting[0]?.(textAnswer("late"));
+  await Promise.race([first.closed, second.closed]);
+  // The client may see the end of its connection before the server does.
+  let text = "";
+  while (text === "") {
+    const fourth = client(port);
+    fourth.socket.write(CLOSING);
+    await fourth.closed;
+    text = fourth.text();
+  }
+  expect(text).toEndWith("at once");
+  waiting[1]?.(textAnswer("later"));
+  await Promise.all([first.closed, second.closed]);
+});
+
+test("when there is no room, the connection that has been idle the longest makes way", async () => {
+  await using running = await started(recorder([]), 3);
+  const { port } = running.server;
+  const [often, seldom, never] = [client(port), client(port), client(port)];
+  for (const { socket } of [often, seldom, never, seldom, often]) {
+    running.clock.advance(1000);
+    socket.write(HEAD);
+    await new Promise((resolve) => socket.once("data", resolve));
+  }
+  const late = [client(port), client(port)];
+  await Promise.all([never.closed, seldom.closed]);
+  for (const { socket, text, closed } of [often, ...late]) {
+    socket.write(CLOSING);
+    await closed;
+    expect(text()).toContain("connection: close");
+  }
+});
+
+test("a connection on which a request has begun does not make way", async () => {
+  await using running = await started(recorder([]), 1);
+  const begun = client(running.server.port);
+  begun.socket.write(HEAD + HEAD.slice(0, 10));
+  await new Promise((resolve) => begun.socket.once("data", resolve));
+  const late = client(running.server.port);
+  await late.closed;
+  begun.socket.write(CLOSING.slice(10));
+  await begun.closed;
+  expect(begun.text().match(/HTTP\/1.1 200/g)).toHaveLength(2);
+});
