@@ -1,6 +1,7 @@
-/** Bytes that are kept, keys left aside, and of one value. */
+/** Bytes that are kept, and of one entry: its key, its value, and what the map takes for it. */
 const ALL = 2 * 1024 * 1024;
 const LARGEST = 4096;
+const OVERHEAD = 100;
 
 /**
  * What was read last, as it is stored: each value that SQLite hands out is a new piece of memory, which costs more than
@@ -16,9 +17,10 @@ export class FileCache {
 
   /** Keeps a value that was just read; the oldest go. */
   keep(key: string, value: Uint8Array): void {
-    if (value.length > LARGEST) return;
+    const size = sizeOf(key, value);
+    if (size > LARGEST) return;
     this.#values.set(key, value);
-    this.#bytes += value.length;
+    this.#bytes += size;
     for (const oldest of this.#values.keys()) {
       if (this.#bytes <= ALL) return;
       this.drop(oldest);
@@ -26,7 +28,13 @@ export class FileCache {
   }
 
   drop(key: string): void {
-    this.#bytes -= this.#values.get(key)?.length ?? 0;
+    const value = this.#values.get(key);
+    if (value === undefined) return;
+    this.#bytes -= sizeOf(key, value);
     this.#values.delete(key);
   }
+}
+
+function sizeOf(key: string, value: Uint8Array): number {
+  return key.length + value.length + OVERHEAD;
 }

@@ -153,13 +153,18 @@ export class Connection {
     const framing = { keepAlive, isOld: head.isOld, isHead: head.method === "HEAD" };
     await this.#write(encodeAnswer(answer, framing));
     if (keepAlive && !body.isDone) await body.drain();
-    return keepAlive;
+    // Of a connection that is gone, what it has sent is not carried out either.
+    return keepAlive && !this.#isGone;
   }
 
   /** The next head; undefined when the client sends none any more. */
   async #readHead(): Promise<Head | undefined> {
     if (this.#input.bytes.length > 0) this.#enter("head", HEAD);
-    else this.#enter("idle", IDLE);
+    else {
+      this.#enter("idle", IDLE);
+      // The stop came while the last answer was on its way, and has not ended this one.
+      if (this.#accepted.isStopping()) this.endIfIdle();
+    }
     this.#end = Infinity;
     while (this.#mayBeEmptyLine()) await this.#input.more();
     // Some clients end a body with a line break that is not part of it (RFC 9112, §2.2): one, however it arrives.

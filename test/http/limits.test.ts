@@ -174,6 +174,19 @@ describe("over sockets", () => {
     expect(isClosed).toBe(true);
   });
 
+  test("a stop ends a connection whose last answer is on its way when it comes", async () => {
+    const stopped = Promise.withResolvers<void>();
+    const running = await started(() => {
+      // Before the answers of this turn are sent, and behind what is done when they are made.
+      setImmediate(() => stopped.resolve(running.server.stop()));
+      return textAnswer("an answer");
+    });
+    const { socket, closed, text } = client(running.server.port);
+    socket.write(HEAD);
+    await Promise.all([stopped.promise, closed]);
+    expect(text()).toEndWith("an answer");
+  });
+
   test("a stop ends after half a minute, whatever the app does", async () => {
     const asked = Promise.withResolvers<void>();
     const running = await started(() => {

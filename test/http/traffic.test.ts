@@ -1,6 +1,7 @@
 /** Requests that are right, however their bytes are cut: each is answered once, in order, and the next begins where it ends. */
 import { describe, expect, test } from "bun:test";
-import { converse, type Seen, textAnswer } from "./conversation.ts";
+import { converse, openConnection, type Seen, textAnswer } from "./conversation.ts";
+import { turns } from "../harness.ts";
 
 const GET = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 const SIZED = "POST /sized HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab\r\nc";
@@ -207,4 +208,15 @@ test("each request has its own headers, whether they are those of the request be
     ...Array.from({ length: 6 }, () => undefined),
     "close",
   ] as never);
+});
+
+test("what a client has sent is not carried out any more when it is gone", async () => {
+  let asked = 0;
+  const { transport, served } = openConnection(() => textAnswer(String((asked += 1))));
+  transport.isFull = true;
+  transport.receiver.onData(Buffer.from(GET.repeat(10)));
+  await turns(10);
+  transport.receiver.onClose();
+  await served;
+  expect(asked).toBe(1);
 });
