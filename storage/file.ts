@@ -63,15 +63,16 @@ class FileDriver implements Driver {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    const reader = this.#reading();
+    this.#checkOpen();
     const kept = this.#cache.get(key);
     if (kept !== undefined) return kept;
-    const value = reader.get(key);
+    const value = this.#reading().get(key);
     if (value !== undefined && this.#writing === 0) this.#cache.keep(key, value);
     return value;
   }
 
   async list(prefix: string, page: Page = {}): Promise<string[]> {
+    this.#checkOpen();
     return this.#reading().list(prefix, page);
   }
 
@@ -94,7 +95,6 @@ class FileDriver implements Driver {
 
   /** Where nobody writes, reads share a transaction. */
   #reading(): Reader {
-    this.#checkOpen();
     if (this.#writing === 0) this.#reader.hold();
     return this.#reader;
   }

@@ -31,6 +31,7 @@ const DRAIN_LIMIT = 256 * 1024;
 
 /** Verbs whose body the app gets; of every other one it is dropped, as Vault does. */
 const WITH_BODY: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -194,7 +195,7 @@ export class Connection {
       method,
       target,
       headers,
-      body: WITH_BODY.has(method) ? body : undefined,
+      body: WITH_BODY.has(method) && !body.isDone ? body : undefined,
       peer: { address, port: remotePort },
     });
   }

@@ -18,7 +18,7 @@ export interface Incoming {
   /** Path and query as they were sent. */
   readonly target: string;
   readonly headers: HeaderValues;
-  /** Undefined where the verb has none. */
+  /** Undefined where there is none, or the verb has none. */
   readonly body: IncomingBody | undefined;
   readonly peer: Peer;
 }

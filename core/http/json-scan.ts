@@ -75,6 +75,7 @@ class Scanner {
   private readonly bytes: Uint8Array;
   /** Where the name of the field of the outermost object stands, with its quotes, in which the scanner is. */
   private field: readonly [start: number, end: number] = [0, 0];
+
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
   }
