@@ -210,8 +210,9 @@ export class Connection {
   }
 
   async #write(text: string): Promise<void> {
-    if (this.#isGone || this.#transport.write(text)) return;
+    if (this.#isGone) return;
     this.#drained = Promise.withResolvers();
+    this.#transport.write(text);
     this.#enter("writing", WRITE_PAUSE);
     this.#end = this.#accepted.now() + ANSWER;
     this.#unsent = this.#transport.unsent;

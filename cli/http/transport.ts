@@ -11,8 +11,8 @@ export interface Transport {
   readonly remotePort: number | undefined;
   /** Bytes that were written and that the client has not taken yet. */
   readonly unsent: number;
-  /** Sends it as UTF-8. False when not all could be sent at once: `onDrain` follows. */
-  write(text: string): boolean;
+  /** Sends it as UTF-8: `onDrain` follows, or `onClose`. */
+  write(text: string): void;
   pause(): void;
   resume(): void;
   /** Closes this side when all is sent. */
@@ -65,10 +65,9 @@ export class NodeTransport implements Transport {
     return this.#socket.writableLength;
   }
 
-  write(text: string): boolean {
+  write(text: string): void {
     const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.length; at += PIECE) this.#socket.write(bytes.subarray(at, at + PIECE), this.#onSent);
-    return false;
   }
 
   pause(): void {
@@ -116,10 +115,8 @@ export class BunTransport implements Transport {
     return this.#unsent.reduce((sum, next) => sum + Buffer.byteLength(next), 0);
   }
 
-  write(text: string): boolean {
-    if (this.#isClosed) return true;
-    if (this.#unsent.push(text) === 1) this.#outbox.add(this);
-    return false;
+  write(text: string): void {
+    if (!this.#isClosed && this.#unsent.push(text) === 1) this.#outbox.add(this);
   }
 
   pause(): void {

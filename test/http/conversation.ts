@@ -59,9 +59,9 @@ export class FakeTransport implements Transport {
     this.receiver = receiver;
   }
 
-  write(text: string): boolean {
+  write(text: string): void {
     this.sent.push(text);
-    return !this.isFull;
+    if (!this.isFull) this.receiver.onDrain();
   }
 
   pause(): void {
