@@ -5,8 +5,8 @@
  */
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
-import { HttpServer } from "../../cli/http/server.ts";
-import { converse, recorder, type Seen } from "./conversation.ts";
+import { converse, type Seen } from "./conversation.ts";
+import { started } from "./sockets.ts";
 import { cut, mutated, randomFrom } from "./mutations.ts";
 import { readRequests, type Reference } from "./reference-parser.ts";
 
@@ -80,9 +80,7 @@ function overSocket(port: number, stream: string): Promise<string> {
 }
 
 test(`${STREAMS / 10} of them are answered the same over sockets`, async () => {
-  const app = recorder([]);
-  const http = { app, maxConnections: 100, addressOf: (address: string) => address };
-  const server = await HttpServer.listen({ host: "127.0.0.1", port: 0 }, http);
+  await using server = await started();
   for (let seed = 1; seed <= STREAMS / 10; seed += 20) {
     const streams = Array.from({ length: 20 }, (_, index) => mutated(randomFrom(seed + index)));
     const texts = await Promise.all(streams.map((stream) => overSocket(server.port, stream)));
@@ -95,5 +93,4 @@ test(`${STREAMS / 10} of them are answered the same over sockets`, async () => {
       expect({ stream, statuses }).toEqual({ stream, statuses: answers.map(({ status }) => status) });
     }
   }
-  await server.stop();
 }, 900_000);

@@ -1,26 +1,19 @@
 /** Connections over TLS that never get past the handshake, or take nothing: they count, and their time is limited. */
 import { expect, test } from "bun:test";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { HttpServer } from "../../cli/http/server.ts";
 import { textAnswer } from "./conversation.ts";
 import { makeCertificates, pemOf } from "../cli/certificates.ts";
-import { testClock } from "../harness.ts";
+import { client, started } from "./sockets.ts";
 
 const made = makeCertificates();
 
-async function started(maxConnections: number, app = () => textAnswer("hello")) {
-  const clock = testClock();
-  const http = { app, maxConnections, clock, addressOf: (socket: string) => socket };
-  const server = await HttpServer.listen({ host: "127.0.0.1", port: 0 }, { ...http, tls: pemOf(made.server) });
-  return { clock, port: server.port, [Symbol.asyncDispose]: () => server.stop() };
-}
+const tls = pemOf(made.server);
 
-function silent(port: number): { readonly socket: Socket; readonly closed: Promise<unknown> } {
-  const socket = connect(port, "127.0.0.1");
-  socket.on("error", () => undefined);
-  return { socket, closed: closing(socket) };
+/** A server over TLS. */
+function overTls(maxConnections: number, app = () => textAnswer("hello")) {
+  return started(app, { maxConnections, tls });
 }
 
 function closing(socket: Socket): Promise<unknown> {
@@ -39,8 +32,8 @@ async function ask(port: number): Promise<string> {
 }
 
 test("one that does not shake hands is closed after ten seconds", async () => {
-  await using server = await started(10);
-  const [nothing, begun] = [silent(server.port), silent(server.port)];
+  await using server = await overTls(10);
+  const [nothing, begun] = [client(server.port), client(server.port)];
   begun.socket.write(Buffer.from("\x16\x03\x01\x02\x00\x01", "latin1"));
   expect(await ask(server.port)).toEndWith("hello");
   server.clock.advance(9000);
@@ -50,8 +43,8 @@ test("one that does not shake hands is closed after ten seconds", async () => {
 });
 
 test("they count as connections", async () => {
-  await using server = await started(2);
-  const waiting = [silent(server.port), silent(server.port)];
+  await using server = await overTls(2);
+  const waiting = [client(server.port), client(server.port)];
   await Promise.all(waiting.map(({ socket }) => once(socket, "connect")));
   expect(await ask(server.port)).toBe("");
   for (const { socket, closed } of waiting) {
@@ -64,7 +57,7 @@ test("they count as connections", async () => {
 });
 
 test("an idle connection makes way for each of them", async () => {
-  await using server = await started(2);
+  await using server = await overTls(2);
   const closed: Promise<unknown>[] = [];
   for (let opened = 0; opened < 2; opened += 1) {
     const idle = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
@@ -73,13 +66,13 @@ test("an idle connection makes way for each of them", async () => {
     idle.on("secureConnect", () => idle.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
     await once(idle, "data");
   }
-  const late = [silent(server.port), silent(server.port)];
+  const late = [client(server.port), client(server.port)];
   await Promise.all(closed);
   for (const { socket } of late) socket.destroy();
 });
 
 test("a reader that takes nothing is cut off", async () => {
-  await using server = await started(10, () => textAnswer("x".repeat(64 * 1024 * 1024)));
+  await using server = await overTls(10, () => textAnswer("x".repeat(64 * 1024 * 1024)));
   const socket = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
   socket.on("error", () => undefined);
   socket.on("secureConnect", () => socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));

@@ -84,11 +84,17 @@ describe("a connection ends", () => {
     await slow.served;
   });
 
-  test("half a minute after the client has taken the last of an answer", async () => {
+  /** Has its answer, of which it has taken nothing. */
+  async function reading() {
     const slow = watched();
     slow.transport.isFull = true;
     slow.transport.unsent = 1_000_000;
     await slow.send(HEAD);
+    return slow;
+  }
+
+  test("half a minute after the client has taken the last of an answer", async () => {
+    const slow = await reading();
     const taking = ({ transport }: Opened) => (transport.unsent -= 1000);
     expect(await slow.secondsOf(100, taking)).toBe(100);
     expect(await slow.secondsOf(1000)).toBeWithin(30, 32);
@@ -96,10 +102,7 @@ describe("a connection ends", () => {
   });
 
   test("five minutes after an answer has begun, though the client takes of it", async () => {
-    const slow = watched();
-    slow.transport.isFull = true;
-    slow.transport.unsent = 1_000_000;
-    await slow.send(HEAD);
+    const slow = await reading();
     expect(await slow.secondsOf(1000, ({ transport }) => (transport.unsent -= 1))).toBe(300);
   });
 

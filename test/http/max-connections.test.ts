@@ -7,11 +7,14 @@ import { client, CLOSING, HEAD, started } from "./sockets.ts";
 test("there are no more connections with requests than allowed, and a new one when one has gone", async () => {
   const waiting: ((answer: Answer) => void)[] = [];
   const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  await using running = await started(() => {
-    const { promise, resolve } = Promise.withResolvers<Answer>();
-    asked[waiting.push(resolve) - 1]?.resolve();
-    return waiting.length > 2 ? textAnswer("at once") : promise;
-  }, 2);
+  await using running = await started(
+    () => {
+      const { promise, resolve } = Promise.withResolvers<Answer>();
+      asked[waiting.push(resolve) - 1]?.resolve();
+      return waiting.length > 2 ? textAnswer("at once") : promise;
+    },
+    { maxConnections: 2 },
+  );
   const { port } = running.server;
   const [first, second] = [client(port), client(port)];
   for (const { socket } of [first, second]) socket.write(CLOSING);
@@ -35,7 +38,7 @@ test("there are no more connections with requests than allowed, and a new one wh
 });
 
 test("when there is no room, the connection that has been idle the longest makes way", async () => {
-  await using running = await started(recorder([]), 3);
+  await using running = await started(recorder([]), { maxConnections: 3 });
   const { port } = running.server;
   const [often, seldom, never] = [client(port), client(port), client(port)];
   for (const { socket } of [often, seldom, never, seldom, often]) {
@@ -53,7 +56,7 @@ test("when there is no room, the connection that has been idle the longest makes
 });
 
 test("a connection on which a request has begun does not make way", async () => {
-  await using running = await started(recorder([]), 1);
+  await using running = await started(recorder([]), { maxConnections: 1 });
   const begun = client(running.server.port);
   begun.socket.write(HEAD + HEAD.slice(0, 10));
   await new Promise((resolve) => begun.socket.once("data", resolve));

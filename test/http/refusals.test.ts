@@ -3,36 +3,27 @@ import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { HttpServer } from "../../cli/http/server.ts";
 import { makeCertificates, pemOf } from "../cli/certificates.ts";
 import { startServer } from "../executable.ts";
-import { testClock } from "../harness.ts";
 import { textAnswer } from "./conversation.ts";
-import { client, CLOSING, HEAD } from "./sockets.ts";
+import { client, CLOSING, HEAD, started } from "./sockets.ts";
 
 const made = makeCertificates();
 
 /** A server that has room for one connection, and what it tells. */
 async function telling({ isTls }: { readonly isTls: boolean }) {
   const told: (string | undefined)[][] = [];
-  const clock = testClock();
   let next = Promise.withResolvers<void>();
-  const server = await HttpServer.listen(
-    { host: "127.0.0.1", port: 0 },
-    {
-      app: () => textAnswer("hello"),
-      maxConnections: 1,
-      clock,
-      addressOf: (socket) => socket,
-      tls: isTls ? { ...pemOf(made.server), requestCert: true, rejectUnauthorized: false } : undefined,
-      onRefused: (...refused) => {
-        told.push(refused);
-        next.resolve();
-        next = Promise.withResolvers();
-      },
+  const running = await started(() => textAnswer("hello"), {
+    maxConnections: 1,
+    tls: isTls ? { ...pemOf(made.server), requestCert: true, rejectUnauthorized: false } : undefined,
+    onRefused: (...refused) => {
+      told.push(refused);
+      next.resolve();
+      next = Promise.withResolvers();
     },
-  );
-  return { told, clock, next: () => next.promise, port: server.port, [Symbol.asyncDispose]: () => server.stop() };
+  });
+  return { ...running, told, next: () => next.promise };
 }
 
 test("a malformed request", async () => {

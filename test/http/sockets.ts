@@ -1,6 +1,6 @@
 /** The HTTP server with real sockets, and its clients. */
 import { connect, type Socket } from "node:net";
-import { HttpServer } from "../../cli/http/server.ts";
+import { HttpServer, type HttpServerOptions } from "../../cli/http/server.ts";
 import { testClock } from "../harness.ts";
 import { recorder } from "./conversation.ts";
 
@@ -9,11 +9,11 @@ export const HEAD = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 export const CLOSING = HEAD.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
 
 /** A server on a port of its own, whose clock is the test's. */
-export async function started(app = recorder([]), maxConnections = 100) {
+export async function started(app = recorder([]), options: Partial<HttpServerOptions> = {}) {
   const clock = testClock();
-  const http = { app, maxConnections, clock, addressOf: (socket: string) => socket };
+  const http = { app, maxConnections: 100, clock, addressOf: (socket: string) => socket, ...options };
   const server = await HttpServer.listen({ host: "127.0.0.1", port: 0 }, http);
-  return { server, clock, [Symbol.asyncDispose]: () => server.stop() };
+  return { server, clock, port: server.port, [Symbol.asyncDispose]: () => server.stop() };
 }
 
 /** A client that keeps what it gets. */
