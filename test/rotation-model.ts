@@ -2,6 +2,7 @@
  * Two servers over one store that rotate, configure and write at once. Every operation on the keyring and every write may
  * be held up before and after it is done, fail without being known to, or be the last one of a server that dies.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import type * as fc from "fast-check";
 import { KEYRING_PATH } from "../core/barrier/keyring.ts";
 import { type Driver, Unknown } from "../storage/driver.ts";
@@ -19,10 +20,16 @@ interface Node {
   operations: number;
   lastIsDone: boolean;
   died: PromiseWithResolvers<undefined>;
-  /** The newest term of the keyrings that it knows to have stored itself. */
-  ownTerm: number;
   /** What it seals from now on is under this term or a later one. */
   leastTerm: number;
+}
+
+/**
+ * The newest term of the keyrings that a request has stored itself. Kept for each request: what another one of the same
+ * server has just stored, and not been told of yet, promises nothing.
+ */
+interface Own {
+  term: number;
 }
 
 export class RotationModel {
@@ -30,6 +37,7 @@ export class RotationModel {
   readonly #watch: RotationWatch;
   readonly #nodes: Node[];
   readonly #running: Promise<unknown>[] = [];
+  readonly #own = new AsyncLocalStorage<Own>();
   /** Path → value of the writes that were acknowledged. */
   readonly #acknowledged = new Map<string, string>();
   #next: Fate = "done";
@@ -135,7 +143,6 @@ export class RotationModel {
       operations: Number.POSITIVE_INFINITY,
       lastIsDone: false,
       died: Promise.withResolvers(),
-      ownTerm: 0,
       leastTerm: 0,
     };
     const writer = {
@@ -176,8 +183,9 @@ export class RotationModel {
       put: (key, value) => around(`put ${key}`, true, () => driver.put(key, value)),
       swap: async (key, was, value) => {
         const swapped = await around(`swap ${key}`, true, () => driver.swap(key, was, value));
+        const own = this.#own.getStore();
         const isKeyring = key === KEYRING_PATH && value !== undefined;
-        if (swapped && isKeyring) node.ownTerm = Math.max(node.ownTerm, this.#watch.keyring(value).keys.length);
+        if (swapped && isKeyring && own !== undefined) own.term = this.#watch.keyring(value).keys.length;
         return swapped;
       },
     };
@@ -234,11 +242,12 @@ export class RotationModel {
 
   async #rotate(server: TestServer, node: Node): Promise<void> {
     const before = this.#watch.active();
-    const { status } = await this.#call(server, "POST", "sys/rotate");
+    const own: Own = { term: 0 };
+    const { status } = await this.#own.run(own, () => this.#call(server, "POST", "sys/rotate"));
     if (status !== 204) return;
     if (this.#watch.active() <= before) throw new Error("a rotation was acknowledged and there is no new term");
     this.#happened.rotated += 1;
-    node.leastTerm = Math.max(node.leastTerm, node.ownTerm, before + 1);
+    node.leastTerm = Math.max(node.leastTerm, own.term, before + 1);
   }
 
   async #configure(server: TestServer, node: Node, change: Change): Promise<void> {
@@ -248,12 +257,13 @@ export class RotationModel {
     markStored(this.#watch.keyring(), [sent]);
     // What a server that died had sent can not land any more, nor what it called unknown.
     void node.died.promise.then(() => this.#watch.sent.delete(sent));
-    const { status } = await this.#call(server, "POST", "sys/rotate/config", change);
+    const own: Own = { term: 0 };
+    const { status } = await this.#own.run(own, () => this.#call(server, "POST", "sys/rotate/config", change));
     this.#watch.sent.delete(sent);
     if (status !== 204) return;
     if (!sent.stored) throw new Error(`${JSON.stringify(change)} was acknowledged and never stored`);
     this.#happened.configured += 1;
-    node.leastTerm = Math.max(node.leastTerm, node.ownTerm, before);
+    node.leastTerm = Math.max(node.leastTerm, own.term, before);
   }
 
   async #status(server: TestServer): Promise<void> {
