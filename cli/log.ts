@@ -13,7 +13,7 @@
  */
 
 import { write } from "node:fs";
-import { pino, stdTimeFunctions } from "pino";
+import { pino } from "pino";
 import type { Log } from "../core/log.ts";
 import type { LogLevel } from "./log-level.ts";
 
@@ -42,23 +42,46 @@ export function openLog({ level }: { readonly level: LogLevel }): OpenLog {
     {
       level,
       base: null,
-      timestamp: stdTimeFunctions.isoTime,
+      timestamp: () => `,"time":"${isoTime()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
     lines,
   );
+  // What has no error in it is written directly, in the same form: each request has such a line, and for pino that was a
+  // quarter of all the work that a request made.
+  const plain = (label: "debug" | "info"): Log["info"] =>
+    logger.isLevelEnabled(label) ? (fields, message) => lines.write(lineOf(label, fields, message)) : () => undefined;
   return {
-    debug: (fields, message) => logger.debug(fields, message),
-    info: (fields, message) => logger.info(fields, message),
+    debug: plain("debug"),
+    info: plain("info"),
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
     flush: (milliseconds = 1000) => lines.flush(milliseconds),
   };
 }
 
+function lineOf(level: LogLevel, fields: Readonly<Record<string, unknown>>, message: string): string {
+  const json = JSON.stringify(fields);
+  const inner = json === "{}" ? "" : `,${json.slice(1, -1)}`;
+  return `{"level":"${level}","time":"${isoTime()}"${inner},"msg":${JSON.stringify(message)}}\n`;
+}
+
+let isoNow = "";
+let isoMs = Number.NaN;
+
+/** Made once a millisecond. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== isoMs) [isoMs, isoNow] = [now, new Date(now).toISOString()];
+  return isoNow;
+}
+
 class LineQueue {
   readonly #onDropped: (count: number) => void;
-  #waiting: string[] = [];
+  /** Lines for one write each, the oldest first. */
+  #chunks: string[] = [];
+  /** What the last write will have. */
+  #open = "";
   #size = 0;
   #dropped = 0;
   #writing = false;
@@ -70,16 +93,17 @@ class LineQueue {
     this.#onDropped = onDropped;
   }
 
-  /** pino's side: one line, with its line break. Never blocks, never throws. */
+  /** One line, with its line break. Never blocks, never throws. */
   write(line: string): void {
     if (this.#gone) return;
     if (this.#size + line.length > QUEUE_LIMIT) {
       this.#dropped += 1;
       return;
     }
-    this.#waiting.push(line);
+    this.#open += line;
     this.#size += line.length;
-    if (!this.#writing) this.#gathering ??= setTimeout(() => this.#next(), GATHER_MS);
+    if (this.#open.length >= WRITE_LIMIT) this.#cut();
+    if (!this.#writing) this.#gather();
   }
 
   async flush(milliseconds: number): Promise<void> {
@@ -91,32 +115,42 @@ class LineQueue {
     clearTimeout(timer);
   }
 
+  #gather(): void {
+    this.#gathering ??= setTimeout(() => this.#next(), GATHER_MS);
+  }
+
+  /** A write is done. */
+  #written(): void {
+    this.#writing = false;
+    const isFew = this.#size > 0 && this.#chunks.length === 0 && this.#idle.length === 0;
+    if (isFew) this.#gather();
+    else this.#next();
+  }
+
   #next(): void {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
-    if (this.#waiting.length === 0 && this.#dropped > 0) {
+    if (this.#size === 0 && this.#dropped > 0) {
       const dropped = this.#dropped;
       this.#dropped = 0;
       this.#writing = true; // keeps the line that this logs from starting a write of its own
       this.#onDropped(dropped);
     }
-    if (this.#waiting.length === 0) {
+    if (this.#chunks.length === 0) this.#cut();
+    const chunk = this.#chunks.shift();
+    if (chunk === undefined) {
       this.#writing = false;
       for (const resolve of this.#idle.splice(0)) resolve();
       return;
     }
     this.#writing = true;
-    const chunk: string[] = [];
-    let size = 0;
-    while (size < WRITE_LIMIT) {
-      const line = this.#waiting[chunk.length];
-      if (line === undefined) break;
-      chunk.push(line);
-      size += line.length;
-    }
-    this.#waiting = this.#waiting.slice(chunk.length);
-    this.#size -= size;
-    this.#send(new TextEncoder().encode(chunk.join("")));
+    this.#size -= chunk.length;
+    this.#send(new TextEncoder().encode(chunk));
+  }
+
+  #cut(): void {
+    if (this.#open !== "") this.#chunks.push(this.#open);
+    this.#open = "";
   }
 
   #send(bytes: Uint8Array): void {
@@ -125,14 +159,16 @@ class LineQueue {
       if (error?.code === "EAGAIN") return void setTimeout(() => this.#send(bytes), 100);
       if (error === null && written < bytes.length) return this.#send(bytes.subarray(written));
       if (error !== null) this.#close();
-      this.#next();
+      this.#written();
     });
   }
 
   /** The reader is gone (EPIPE) or stderr is closed: there is no one left to tell. */
   #close(): void {
     this.#gone = true;
-    this.#waiting = [];
+    this.#chunks = [];
+    this.#open = "";
+    this.#size = 0;
     this.#dropped = 0;
   }
 }
