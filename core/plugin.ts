@@ -74,6 +74,8 @@ export interface Route<Schema extends v.GenericSchema = v.GenericSchema> {
   /** Relative to the mount for an engine; for a system plugin whole. Its form is described in `http/router.ts`. */
   readonly path: string;
   readonly summary: string;
+  /** How the log and the metrics name it: its operation and path. */
+  readonly label: string;
   readonly access: Access;
   /**
    * `envelope`: the answer stands in Vault's envelope. `duplicate`: its data is also repeated at the top, as old
@@ -111,12 +113,12 @@ const DEFAULTS = {
   body: undefined,
 } as const;
 
-type Given<Schema extends v.GenericSchema> = Partial<Route<Schema>> &
+type Given<Schema extends v.GenericSchema> = Partial<Omit<Route<Schema>, "label">> &
   Pick<Route<Schema>, "operation" | "path" | "summary" | "handle">;
 
 /** Declares a route; `body` is the type of what `handle` gets. */
 export function route<Schema extends v.GenericSchema>(given: Given<Schema>): Route {
-  return { ...DEFAULTS, ...given };
+  return { ...DEFAULTS, ...given, label: `${given.operation} ${given.path}` };
 }
 
 export interface Plugin<Need extends keyof Needs = keyof Needs> {

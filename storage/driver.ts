@@ -31,6 +31,11 @@ export interface Driver extends AsyncDisposable {
    * whole is damaged.
    */
   get(key: string): Promise<Uint8Array | undefined>;
+  /**
+   * What {@link get} would resolve with, where that is at hand and nothing needs to be waited for; undefined says nothing.
+   * A driver may do without.
+   */
+  peek?(key: string): Uint8Array | undefined;
   /** Stores `value`. */
   put(key: string, value: Uint8Array): Promise<void>;
   /**

@@ -63,12 +63,16 @@ class FileDriver implements Driver {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    this.#checkOpen();
-    const kept = this.#cache.get(key);
+    const kept = this.peek(key);
     if (kept !== undefined) return kept;
     const value = this.#reading().get(key);
     if (value !== undefined && this.#writing === 0) this.#cache.keep(key, value);
     return value;
+  }
+
+  peek(key: string): Uint8Array | undefined {
+    this.#checkOpen();
+    return this.#cache.get(key);
   }
 
   async list(prefix: string, page: Page = {}): Promise<string[]> {

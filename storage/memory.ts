@@ -27,6 +27,10 @@ class MemoryDriver implements Driver {
     return this.#store.get(key);
   }
 
+  peek(key: string): Uint8Array | undefined {
+    return this.#store.get(key);
+  }
+
   async put(key: string, value: Uint8Array): Promise<void> {
     this.#set(key, value);
   }

@@ -30,6 +30,13 @@ class Command implements fc.AsyncCommand<Model, Real> {
   }
 }
 
+/** What is read, and what is at hand before and after, if anything is. */
+async function expectStored(driver: Driver, key: string, value: Uint8Array | undefined): Promise<void> {
+  const before = driver.peek?.(key);
+  expect(await driver.get(key)).toEqual(value);
+  for (const peeked of [before, driver.peek?.(key)]) if (peeked !== undefined) expect(peeked).toEqual(value);
+}
+
 /** Few enough to meet again; `.` and `-` sort before `/`, `0` after it, and the last two differ in UTF-16's order. */
 const SEGMENT = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom("a", "b", "a-", "a.", "a0", "..", "_", "%", "\u{1F600}", "\uFFFD") },
@@ -49,7 +56,7 @@ const put = fc.tuple(KEY, VALUE).map(
       async (model, { driver }) => {
         await driver.put(key, value);
         model.set(key, value);
-        expect(await driver.get(key)).toEqual(value);
+        await expectStored(driver, key, value);
       },
       "put",
       key,
@@ -63,7 +70,7 @@ const remove = KEY.map(
       async (model, { driver }) => {
         await driver.delete(key);
         model.delete(key);
-        expect(await driver.get(key)).toBeUndefined();
+        await expectStored(driver, key, undefined);
       },
       "delete",
       key,
@@ -81,7 +88,7 @@ const swap = fc.tuple(KEY, fc.constantFrom("stored", "other"), fc.option(VALUE),
         expect(await driver.swap(key, was, value)).toBe(matches);
         if (matches && value === undefined) model.delete(key);
         else if (matches && value !== undefined) model.set(key, value);
-        expect(await driver.get(key)).toEqual(model.get(key));
+        await expectStored(driver, key, model.get(key));
       },
       "swap",
       key,
@@ -106,7 +113,7 @@ const list = fc.tuple(FOLDER, PAGE).map(
 const reopen = fc.constant(
   new Command(async (model, real) => {
     real.driver = (await real.reopen?.()) ?? real.driver;
-    for (const [key, value] of model) expect(await real.driver.get(key)).toEqual(value);
+    for (const [key, value] of model) await expectStored(real.driver, key, value);
   }, "reopen"),
 );
 

@@ -22,7 +22,7 @@ export async function tokenStore() {
 }
 
 export async function callerOf(tokens: Tokens, token: string): Promise<Caller> {
-  const caller = await tokens.authenticate(token);
+  const caller = await tokens.authenticate(token, {});
   if (caller === undefined) throw new Error("the token is not valid");
   return caller;
 }
@@ -44,5 +44,5 @@ export async function family() {
 }
 
 export async function alive(tokens: Tokens, held: readonly string[]): Promise<boolean[]> {
-  return Promise.all(held.map(async (token) => (await tokens.authenticate(token)) !== undefined));
+  return Promise.all(held.map(async (token) => (await tokens.authenticate(token, {})) !== undefined));
 }

@@ -13,7 +13,7 @@ describe("tokens", () => {
     const { tokens } = await open();
     expect(await alive(tokens, [parent, ...below, ...beside])).toEqual(Array(7).fill(true));
     for (const wrong of ["", "x", root.slice(0, -1), `${root}x`, root.toLowerCase(), "hvs.", "ü"])
-      expect(await tokens.authenticate(wrong)).toBeUndefined();
+      expect(await tokens.authenticate(wrong, {})).toBeUndefined();
   });
 
   test("tell their holder what they are", async () => {
@@ -172,7 +172,7 @@ describe("creating while revoking", () => {
         await scheduler.waitFor(Promise.allSettled(work));
         const after = (await open()).tokens;
         const lives = async ({ token, accessor }: { token: string; accessor: string }) =>
-          (await after.authenticate(token))?.accessor === accessor;
+          (await after.authenticate(token, {}))?.accessor === accessor;
         for (const child of created) {
           const isAlive = await lives(child);
           if (dead.has(child.by)) expect(["child of the dead", isAlive]).toEqual(["child of the dead", false]);
@@ -182,7 +182,7 @@ describe("creating while revoking", () => {
         }
         // What was created beside all this is found by a revocation that comes later.
         for (const name of ["A", "B"]) {
-          const caller = await after.authenticate(name);
+          const caller = await after.authenticate(name, {});
           if (caller !== undefined && !dead.has(name)) await after.revokeSelf(caller);
         }
         const orphaned = await Promise.all(created.filter(({ by }) => by !== "root").map(lives));
@@ -235,7 +235,18 @@ describe("creating while revoking", () => {
     const [held, revoker] = [await callerOf(tokens, "A"), await callerOf(tokens, "A")];
     await tokens.revokeSelf(revoker);
     expect(await rejection(tokens.create(held, made("A")))).toBeInstanceOf(Error);
-    expect(await tokens.authenticate("A")).toBeUndefined();
+    expect(await tokens.authenticate("A", {})).toBeUndefined();
+  });
+
+  test("headers that were seen before stand for the token that is in them now", async () => {
+    const { open, root } = await tokenStore();
+    const { tokens } = await open();
+    await tokens.create(await callerOf(tokens, root), made("A"));
+    const headers = {};
+    const rootCaller = await tokens.authenticate(root, headers);
+    expect(await tokens.authenticate("A", headers)).not.toBe(rootCaller);
+    expect(await tokens.authenticate("B", headers)).toBeUndefined();
+    expect(await tokens.authenticate(root, headers)).toBe(rootCaller);
   });
 
   test("a child that is written after its parent's revocation, by a node that dies then, does not live on", async () => {

@@ -27,6 +27,12 @@ export interface LiveMount {
   readonly gate: Gate;
 }
 
+/** A mount, and what is left of a path below it. */
+export interface FoundMount {
+  readonly mount: LiveMount;
+  readonly rest: string;
+}
+
 export class Mounts implements MountNeeds {
   readonly #barrier: Barrier;
   readonly #table: MountTableStore;
@@ -58,9 +64,14 @@ export class Mounts implements MountNeeds {
     return mounts;
   }
 
-  /** The mount that answers `path` and what is left of the path below it. */
-  async find(path: string): Promise<{ mount: LiveMount; rest: string } | undefined> {
-    const entry = mountOf(await this.#table.read(), path);
+  /** The mount that answers `path`. */
+  find(path: string): FoundMount | undefined | Promise<FoundMount | undefined> {
+    const table = this.#table.read();
+    return table instanceof Promise ? table.then((read) => this.#findIn(read, path)) : this.#findIn(table, path);
+  }
+
+  #findIn(table: MountTable, path: string): FoundMount | undefined {
+    const entry = mountOf(table, path);
     if (entry === undefined || entry.tainted || this.#removed.has(entry.uuid)) return undefined;
     const mount = this.#mountFor(entry);
     return mount && { mount, rest: path.slice(entry.path.length) };

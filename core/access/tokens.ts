@@ -55,6 +55,8 @@ export class Tokens implements TokenNeeds {
   readonly #callers = new WeakMap<StoredToken, Caller>();
   /** The token that a caller came with: plugins hold the caller, never the token. */
   readonly #held = new WeakMap<Caller, HeldToken>();
+  /** Where the entry of a token lies, by the headers that it came in. */
+  readonly #paths = new WeakMap<object, { readonly token: string; readonly path: string }>();
 
   private constructor(barrier: Barrier, clock: Clock, salt: Uint8Array) {
     this.#barrier = barrier;
@@ -78,16 +80,27 @@ export class Tokens implements TokenNeeds {
     return utf8(uuidOf(randomBytes(16)));
   }
 
-  /** Who holds `token`; undefined when nobody does, or no longer. */
-  async authenticate(token: string): Promise<Caller | undefined> {
-    const entry = await this.#entries.read(IDS + this.#idOf(token));
-    if (entry === undefined || entry.value.revoked) return undefined;
-    let caller = this.#callers.get(entry.value);
+  /**
+   * Who holds `token`; undefined when nobody does, or no longer. `headers`: that it came in. A connection that sends the
+   * same ones again has one object for them, and the token in it is hashed once.
+   */
+  authenticate(token: string, headers: object): Caller | undefined | Promise<Caller | undefined> {
+    let known = this.#paths.get(headers);
+    if (known?.token !== token) this.#paths.set(headers, (known = { token, path: IDS + this.#idOf(token) }));
+    const entry = this.#entries.read(known.path);
+    return entry instanceof Promise
+      ? entry.then((read) => this.#callerOf(read?.value, token))
+      : this.#callerOf(entry.value, token);
+  }
+
+  #callerOf(entry: StoredToken | undefined, token: string): Caller | undefined {
+    if (entry === undefined || entry.revoked) return undefined;
+    let caller = this.#callers.get(entry);
     if (caller === undefined) {
-      const { accessor, policies } = entry.value;
+      const { accessor, policies } = entry;
       caller = { accessor, policies };
-      this.#callers.set(entry.value, caller);
-      this.#held.set(caller, { token: new Secret(token), info: infoOf(entry.value) });
+      this.#callers.set(entry, caller);
+      this.#held.set(caller, { token: new Secret(token), info: infoOf(entry) });
     }
     return caller;
   }

@@ -70,7 +70,7 @@ export class Barrier {
   async get(path: string): Promise<Uint8Array | undefined> {
     this.#check(path);
     this.#metrics?.barrier("get");
-    const stored = await this.#driver.get(path);
+    const stored = this.#driver.peek?.(path) ?? (await this.#driver.get(path));
     if (stored === undefined) return undefined;
     return this.#open(path, stored) ?? (await this.#openLater(path, stored));
   }
@@ -79,7 +79,7 @@ export class Barrier {
   async read(path: string): Promise<Entry | undefined> {
     this.#check(path);
     this.#metrics?.barrier("get");
-    const stored = await this.#driver.get(path);
+    const stored = this.#driver.peek?.(path) ?? (await this.#driver.get(path));
     if (stored === undefined) return undefined;
     return { value: this.#open(path, stored) ?? (await this.#openLater(path, stored)), stored };
   }

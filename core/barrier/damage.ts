@@ -14,8 +14,10 @@ export function damagedEntry(path: string, why: string): ApiError {
 
 /** `driver`, whose reads fail with an error that tells the client what is damaged, and where. */
 export function namingDamage(driver: Driver): Driver {
-  return aroundDriver(driver, (operation, _key, act) =>
-    operation === "get" || operation === "list" ? act().catch(tell) : act(),
+  return aroundDriver(
+    driver,
+    (operation, _key, act) => (operation === "get" || operation === "list" ? act().catch(tell) : act()),
+    () => undefined,
   );
 }
 

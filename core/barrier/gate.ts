@@ -32,7 +32,7 @@ export class Gate {
   }
 
   /** Runs `work` within the gate. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => T | Promise<T>): Promise<T> {
     this.enter();
     try {
       return await work();

@@ -16,19 +16,24 @@ interface Admission {
 }
 
 /** Who asks for `route`, and whether that is allowed. `tokens`: undefined while sealed, when nobody can be told. */
-export async function admit(
+export function admit(
   tokens: Tokens | undefined,
   route: Route | undefined,
   headers: HeaderValues,
-): Promise<Admission> {
+): Admission | Promise<Admission> {
   if (tokens === undefined || route?.access === "none") return { caller: NOBODY };
   const token = tokenOf(headers);
-  let caller: Caller | undefined;
+  const failed = (error: unknown): Admission => ({ caller: NOBODY, refusal: error, unknownToken: token });
   try {
-    caller = token === undefined ? undefined : await tokens.authenticate(token);
+    const caller = token === undefined ? undefined : tokens.authenticate(token, headers);
+    if (!(caller instanceof Promise)) return admissionOf(caller, token);
+    return caller.then((known) => admissionOf(known, token)).catch(failed);
   } catch (error) {
-    return { caller: NOBODY, refusal: error, unknownToken: token };
+    return failed(error);
   }
+}
+
+function admissionOf(caller: Caller | undefined, token: string | undefined): Admission {
   if (caller === undefined) return { caller: NOBODY, refusal: new ApiError("permission-denied"), unknownToken: token };
   // The policy `root` allows everything, sudo included; whatever is not known is denied.
   return caller.policies.includes("root") ? { caller } : { caller, refusal: new ApiError("permission-denied") };

@@ -145,9 +145,11 @@ async function answer(server: Server, request: Incoming, trace: Trace): Promise<
   if ("refuse" in query) return respondWithError({ status: query.refuse.status, errors: query.refuse.errors ?? [] });
 
   const opened = server.opened();
-  const target = await find(server.system, opened?.mounts, parsed.path, query, trace.method);
+  // What is at hand is not awaited, here and below: each promise costs more than most of what is done.
+  const found = find(server.system, opened?.mounts, parsed.path, query, trace.method);
+  const target = found instanceof Promise ? await found : found;
   const { operation, route } = routeOf(trace.method, query, target);
-  trace.route = route === undefined ? undefined : `${operation} ${route.path}`;
+  trace.route = route?.label;
   trace.engine = route === undefined ? undefined : (target.mount?.entry.type ?? "system");
   if (opened === undefined && route?.whileSealed !== true) throw new ApiError("sealed");
 
@@ -157,10 +159,12 @@ async function answer(server: Server, request: Incoming, trace: Trace): Promise<
   const needsToken = opened !== undefined && route?.access !== "none";
   const isLimited = needsToken || route?.tellsValidity === true;
   if (isLimited) server.refusals.check(peer.address);
-  const fields = await readFields(request, operation, query, route, LARGEST_BODY, server.bodies);
+  const read = readFields(request, operation, query, route, LARGEST_BODY, server.bodies);
+  const fields = read instanceof Promise ? await read : read;
   // Again: the limit may have been reached while the body came.
   if (isLimited) server.refusals.check(peer.address);
-  const { caller, refusal, unknownToken } = await admit(opened?.tokens, route, request.headers);
+  const admission = admit(opened?.tokens, route, request.headers);
+  const { caller, refusal, unknownToken } = admission instanceof Promise ? await admission : admission;
   trace.guess = unknownToken === undefined ? undefined : "token";
   trace.authenticated = caller !== NOBODY;
   const act = async (): Promise<Reply> => {
@@ -172,10 +176,11 @@ async function answer(server: Server, request: Incoming, trace: Trace): Promise<
     const body = route.body === undefined ? undefined : validate(route.body, fields);
     const call = { params: target.match?.params ?? {}, body, caller };
     if (route.tellsValidity) trace.guess = "share";
-    const reply = await (target.mount?.gate.run(async () => route.handle(call)) ?? route.handle(call));
+    const reply = await (target.mount?.gate.run(() => route.handle(call)) ?? route.handle(call));
     return withWarnings(reply, route, fields);
   };
-  const recorder = opened === undefined ? server.auditWhileSealed : await opened.audit.current();
+  const current = opened === undefined ? server.auditWhileSealed : opened.audit.current();
+  const recorder = current instanceof Promise ? await current : current;
   const form = route?.form ?? "envelope";
   if (recorder.outputs.length === 0 || route?.audited === false) return respond(await act(), form, trace.id);
   const audited = {

@@ -29,8 +29,16 @@ export function respond(reply: Reply, form: Route["form"], requestId: string): A
   const { warnings = [] } = reply;
   if (reply.kind === "auth") return send(200, { ...envelope(requestId, 0, warnings), data: null, auth: reply.auth });
   const { data, leaseDuration = 0 } = reply;
-  const duplicated = form === "duplicate" && data !== null && Object.keys(data).length > 0 ? data : {};
-  return send(200, { ...duplicated, ...envelope(requestId, leaseDuration, warnings), data, auth: null });
+  if (form === "duplicate" && data !== null) {
+    return send(200, { ...data, ...envelope(requestId, leaseDuration, warnings), data, auth: null });
+  }
+  return { status: 200, headers: HEADERS, body: dataText(requestId, leaseDuration, warnings, data) };
+}
+
+/** The text of {@link envelope} around `data`. Most answers have it: no object is made for them. */
+function dataText(requestId: string, leaseDuration: number, warnings: readonly string[], data: object | null): string {
+  const warned = warnings.length > 0 ? JSON.stringify(warnings) : "null";
+  return `{"request_id":"${requestId}","lease_id":"","renewable":false,"lease_duration":${leaseDuration},"wrap_info":null,"warnings":${warned},"data":${JSON.stringify(data)},"auth":null}\n`;
 }
 
 export function respondWithError({ status, errors, retryAfter }: WireError): Answer {

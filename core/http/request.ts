@@ -54,18 +54,22 @@ export function tokenOf(headers: HeaderValues): string | undefined {
 }
 
 /** The fields of a request: the JSON object of a write, the query of anything else. */
-export async function readFields(
+export function readFields(
   request: Incoming,
   operation: Operation,
   query: Query,
   route: Route | undefined,
   defaultLimit: number,
   budget: BodyBudget,
-): Promise<JsonObject> {
+): JsonObject | Promise<JsonObject> {
   if (operation !== "update" && operation !== "patch") return query.data;
   if (operation === "patch") checkPatchType(request.headers.get("content-type"));
+  return readBodyFields(request, route?.maxBody ?? defaultLimit, budget);
+}
+
+async function readBodyFields(request: Incoming, limit: number, budget: BodyBudget): Promise<JsonObject> {
   using share = budget.open();
-  const bytes = await readBody(request, route?.maxBody ?? defaultLimit, share);
+  const bytes = await readBody(request, limit, share);
   return isForm(request.headers, bytes) ? formFields(bytes) : parseObject(bytes);
 }
 

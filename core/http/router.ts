@@ -11,13 +11,15 @@ export interface Match<T> {
   readonly params: Readonly<Record<string, string>>;
 }
 
+type Params = Match<unknown>["params"];
+
 interface Pattern<T> {
   readonly source: string;
-  readonly matcher: RegExp;
+  readonly matcher: (path: string) => Params | undefined;
   readonly operations: Map<string, T>;
 }
 
-const NO_PARAMS: Readonly<Record<string, string>> = {};
+const NO_PARAMS: Params = {};
 
 export class Router<T> {
   readonly #patterns: Pattern<T>[] = [];
@@ -39,19 +41,26 @@ export class Router<T> {
     const fixed = this.#fixed.get(path);
     if (fixed !== undefined) return { operations: fixed.operations, params: NO_PARAMS };
     for (const { matcher, operations } of this.#patterns) {
-      const found = matcher.exec(path);
-      if (found !== null) return { operations, params: found.groups ?? NO_PARAMS };
+      const params = matcher(path);
+      if (params !== undefined) return { operations, params };
     }
     return undefined;
   }
 }
 
-function matcherOf(source: string): RegExp {
+function matcherOf(source: string): Pattern<unknown>["matcher"] {
+  // The pattern of an engine that keeps what it likes: every path, and most requests.
+  const [, whole] = /^:(\w+)\*$/.exec(source) ?? [];
+  if (whole !== undefined) return (path) => ({ [whole]: path });
   const segments = source.split("/").map((segment) => {
     const parameter = /^:(\w+)([+*]?)$/.exec(segment);
     if (parameter === null) return segment.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
     const [, name, many] = parameter;
     return `(?<${name}>${many === "+" ? ".+" : many === "*" ? ".*" : "[^/]+"})`;
   });
-  return new RegExp(`^${segments.join("/")}$`, "su");
+  const expression = new RegExp(`^${segments.join("/")}$`, "su");
+  return (path) => {
+    const found = expression.exec(path);
+    return found === null ? undefined : (found.groups ?? NO_PARAMS);
+  };
 }

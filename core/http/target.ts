@@ -1,5 +1,5 @@
 /** Who answers for a path, and by which route: a system plugin, or the engine of the mount whose prefix it is. */
-import type { LiveMount, Mounts } from "../access/mounts.ts";
+import type { FoundMount, LiveMount, Mounts } from "../access/mounts.ts";
 import type { AuditedMount } from "../audit/line.ts";
 import { ApiError } from "../errors.ts";
 import type { Operation, Route } from "../plugin.ts";
@@ -27,13 +27,13 @@ export interface Target {
 }
 
 /** Finds who answers for the path: a system plugin, or a mount. */
-export async function find(
+export function find(
   system: Router<Route>,
   mounts: Mounts | undefined,
   path: string,
   query: Query,
   method: string,
-): Promise<Target> {
+): Target | Promise<Target> {
   // A list names a folder, with or without its slash.
   const isList = method === "LIST" || (method === "GET" && query.list);
   const whole = isList && !path.endsWith("/") ? `${path}/` : path;
@@ -44,14 +44,15 @@ export async function find(
     const match = system.match(whole);
     return { path: whole, query, match, mounted: /^(?:sys|auth\/token)(?:\/|$)/.test(path) };
   }
-  const found = await mounts?.find(whole);
-  return {
-    path: whole,
-    query,
-    match: found?.mount.router.match(found.rest),
-    mounted: found !== undefined,
-    mount: found?.mount,
-  };
+  const found = mounts?.find(whole);
+  return found instanceof Promise
+    ? found.then((mount) => targetOf(whole, query, mount))
+    : targetOf(whole, query, found);
+}
+
+function targetOf(path: string, query: Query, found: FoundMount | undefined): Target {
+  const match = found?.mount.router.match(found.rest);
+  return { path, query, match, mounted: found !== undefined, mount: found?.mount };
 }
 
 /** The operation, and the route for it; undefined when there is none, which is told only to who has a token. */

@@ -22,7 +22,8 @@ interface Requests {
  * somebody asks. Their values are routes, operations and statuses, so there are only so many of them.
  */
 export class Counters implements Metrics {
-  readonly #requests = new Map<string, Requests>();
+  /** Engine → route → what was counted; undefined where there was none. */
+  readonly #requests = new Map<string | undefined, Map<string | undefined, Requests>>();
   readonly #refusals = new Tally<"token" | "share">(["token", "share"]);
   readonly #barrier = new Tally<BarrierOperation>(["get", "check", "put", "swap", "delete", "list"]);
   readonly #attempts = new Tally<AttemptEvent>(["started", "cancelled", "expired", "completed"]);
@@ -36,15 +37,21 @@ export class Counters implements Metrics {
   } satisfies Record<StorageOperation, Histogram>;
 
   answered(engine: string | undefined, route: string | undefined, status: number, ms: number): void {
-    const key = `${engine} ${route}`;
-    let requests = this.#requests.get(key);
-    if (requests === undefined) {
-      requests = { labels: labelsOf(engine, route), latency: new Histogram(LATENCIES), statuses: new Map() };
-      this.#requests.set(key, requests);
-    }
+    const requests = this.#of(engine, route);
     const known = STATUSES.has(status) ? status : 0;
     requests.statuses.set(known, (requests.statuses.get(known) ?? 0) + 1);
     requests.latency.observe(ms / 1000);
+  }
+
+  #of(engine: string | undefined, route: string | undefined): Requests {
+    let routes = this.#requests.get(engine);
+    if (routes === undefined) this.#requests.set(engine, (routes = new Map()));
+    let requests = routes.get(route);
+    if (requests === undefined) {
+      requests = { labels: labelsOf(engine, route), latency: new Histogram(LATENCIES), statuses: new Map() };
+      routes.set(route, requests);
+    }
+    return requests;
   }
 
   refused(guess: "token" | "share"): void {
@@ -66,7 +73,7 @@ export class Counters implements Metrics {
 
   /** All that was counted since the start. */
   families(): Family[] {
-    const requests = [...this.#requests.values()];
+    const requests = [...this.#requests.values()].flatMap((routes) => [...routes.values()]);
     return [
       {
         name: "coffer_requests_total",
