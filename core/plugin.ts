@@ -32,7 +32,7 @@ export {
   string,
   stringArray,
 } from "./http/fields.ts";
-export { isObject, type JsonObject, parseObject } from "./http/json.ts";
+export { isObject, type JsonObject, parseObject, parseObjectText } from "./http/json.ts";
 export { stringifySorted } from "./http/json-sorted.ts";
 export { goBool, goInt, goString, goStringIfGiven, goStrings, struct } from "./http/json-struct.ts";
 export { Secret } from "./secret.ts";
@@ -59,6 +59,13 @@ export type Reply =
   | {
       readonly kind: "data";
       readonly data: object | null;
+      readonly leaseDuration?: number;
+      readonly warnings?: readonly string[];
+    }
+  /** The same around the text of an object, which is handed on as it is: {@link parseObjectText} makes one. */
+  | {
+      readonly kind: "json";
+      readonly json: string;
       readonly leaseDuration?: number;
       readonly warnings?: readonly string[];
     }

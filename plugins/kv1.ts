@@ -4,9 +4,9 @@ import {
   defineEngine,
   invalid,
   isObject,
-  type JsonObject,
   parseDuration,
   parseObject,
+  parseObjectText,
   route,
   stringifySorted,
   utf8,
@@ -25,8 +25,8 @@ export default defineEngine({
       async handle({ params: { path = "" } }) {
         const stored = isEntry(path) ? await view.get(path) : undefined;
         if (stored === undefined) throw new ApiError("not-found");
-        const data = parseObject(stored);
-        return { kind: "data", data, leaseDuration: leaseDuration(data) ?? defaultLeaseTtl() };
+        const json = parseObjectText(stored);
+        return { kind: "json", json, leaseDuration: leaseDuration(json) ?? defaultLeaseTtl() };
       },
     }),
     route({
@@ -69,7 +69,9 @@ function isEntry(path: string): boolean {
 }
 
 /** Seconds, from the secret's own `ttl` or `lease`; undefined when it has none that can be read. */
-function leaseDuration(data: JsonObject): number | undefined {
+function leaseDuration(secret: string): number | undefined {
+  if (!/"(?:ttl|lease)"/.test(secret)) return undefined;
+  const data = parseObject(utf8(secret));
   const ttl = data["ttl"] ?? data["lease"];
   if (typeof ttl !== "string" && typeof ttl !== "number") return undefined;
   try {

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 
 import { InvalidInput } from "../core/http/json-error.ts";
 import { scanJson } from "../core/http/json-scan.ts";
-import { isObject, kindOf, numberText, parseBody, parseObject, stringify } from "../core/http/json.ts";
+import { isObject, kindOf, numberText, parseBody, parseObject, parseObjectText, stringify } from "../core/http/json.ts";
 import { growth, PROPORTIONAL } from "./growth.ts";
 
 const encoder = new TextEncoder();
@@ -221,6 +221,33 @@ describe("parseObject", () => {
     expect(() => parseObject(encoder.encode(body))).toThrow(refused(text));
   });
 });
+
+describe("parseObjectText", () => {
+  test("gives the text as it is, with its numbers and the order of its keys", () => {
+    const text = '{"b":1.0,"a":23456789012345678901234567890,"10":{"z":"\\u003c"},"2":[]}';
+    expect(parseObjectText(encoder.encode(` ${text} {}`))).toBe(text);
+    expect(parseObjectText(encoder.encode(" null"))).toBe("{}");
+    expect(() => parseObjectText(encoder.encode("[1]"))).toThrow("cannot unmarshal array");
+  });
+
+  test("takes and refuses what parseObject does, and means the same", () => {
+    fc.assert(
+      fc.property(mutatedBodies(), (bytes) => {
+        const whole = (text: string) => parseObject(encoder.encode(text));
+        expect(outcome(() => whole(parseObjectText(bytes)))).toEqual(outcome(() => parseObject(bytes)));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+function outcome(act: () => unknown): unknown {
+  try {
+    return act();
+  } catch (error) {
+    return error;
+  }
+}
 
 /** JSON texts with a few bytes changed, put in, taken out or cut off, and texts glued from JSON's tokens. */
 function mutatedBodies(): fc.Arbitrary<Uint8Array> {

@@ -8,8 +8,9 @@
  *
  * While the server is sealed the salt is out of reach: then there is no hash, and lines have no bodies.
  */
+import { utf8 } from "../encoding.ts";
 import { auditError, wireError } from "../errors.ts";
-import { isObject, type JsonObject } from "../http/json.ts";
+import { isObject, type JsonObject, parseObject } from "../http/json.ts";
 import type { Peer } from "../http/peer.ts";
 import type { Caller, HeldToken } from "../needs.ts";
 import type { Operation, Reply } from "../plugin.ts";
@@ -130,7 +131,8 @@ export class LineFormat {
     const { warnings = [] } = reply;
     const said = warnings.length === 0 ? "" : member("warnings", JSON.stringify(warnings));
     if (reply.kind === "auth") return member("auth", this.#madeToken(reply.auth)) + said;
-    const { data, leaseDuration } = reply;
+    const { leaseDuration } = reply;
+    const data = reply.kind === "json" ? parseObject(utf8(reply.json)) : reply.data;
     // Vault's word for an answer with a lease that cannot be renewed.
     const secret = leaseDuration === undefined ? "" : ',"secret":{}';
     if (data === null) return secret + said;

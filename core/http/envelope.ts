@@ -28,17 +28,20 @@ export function respond(reply: Reply, form: Route["form"], requestId: string): A
   if (reply.kind === "bare") return send(reply.status ?? 200, reply.body);
   const { warnings = [] } = reply;
   if (reply.kind === "auth") return send(200, { ...envelope(requestId, 0, warnings), data: null, auth: reply.auth });
-  const { data, leaseDuration = 0 } = reply;
+  const { leaseDuration = 0 } = reply;
+  if (reply.kind === "json") return sendData(requestId, leaseDuration, warnings, reply.json);
+  const { data } = reply;
   if (form === "duplicate" && data !== null) {
     return send(200, { ...data, ...envelope(requestId, leaseDuration, warnings), data, auth: null });
   }
-  return { status: 200, headers: HEADERS, body: dataText(requestId, leaseDuration, warnings, data) };
+  return sendData(requestId, leaseDuration, warnings, JSON.stringify(data));
 }
 
-/** The text of {@link envelope} around `data`. Most answers have it: no object is made for them. */
-function dataText(requestId: string, leaseDuration: number, warnings: readonly string[], data: object | null): string {
+/** The {@link envelope} around a JSON text. Most answers are of this kind: no object is made for them. */
+function sendData(requestId: string, leaseDuration: number, warnings: readonly string[], data: string): Answer {
   const warned = warnings.length > 0 ? JSON.stringify(warnings) : "null";
-  return `{"request_id":"${requestId}","lease_id":"","renewable":false,"lease_duration":${leaseDuration},"wrap_info":null,"warnings":${warned},"data":${JSON.stringify(data)},"auth":null}\n`;
+  const body = `{"request_id":"${requestId}","lease_id":"","renewable":false,"lease_duration":${leaseDuration},"wrap_info":null,"warnings":${warned},"data":${data},"auth":null}\n`;
+  return { status: 200, headers: HEADERS, body };
 }
 
 export function respondWithError({ status, errors, retryAfter }: WireError): Answer {

@@ -5,7 +5,7 @@
  * digits) stays a {@link RawNumber}, so that a secret comes back as it was sent.
  */
 import { malformed } from "./json-error.ts";
-import { scanJson } from "./json-scan.ts";
+import { OPEN_OBJECT, type Scan, scanJson } from "./json-scan.ts";
 
 /** A number that keeps its text: what `JSON.rawJSON` makes. A client cannot forge one. */
 export interface RawNumber {
@@ -33,10 +33,15 @@ const decoder = new TextDecoder();
 export function parseBody(bytes: Uint8Array): unknown {
   const scan = scanJson(bytes);
   if (scan === undefined) return undefined;
-  const isAll = scan.start === 0 && scan.end === bytes.length;
-  const raw = decoder.decode(isAll ? bytes : bytes.subarray(scan.start, scan.end));
-  const text = scan.surrogateEscape ? replaceLoneSurrogates(raw) : raw;
+  const text = textOf(bytes, scan);
   return (scan.unusualNumber ? json.parse(text, keepText) : JSON.parse(text)) ?? undefined;
+}
+
+/** The text of the first value, which is well-formed Unicode. */
+function textOf(bytes: Uint8Array, { start, end, surrogateEscape }: Scan): string {
+  const isAll = start === 0 && end === bytes.length;
+  const raw = decoder.decode(isAll ? bytes : bytes.subarray(start, end));
+  return surrogateEscape ? replaceLoneSurrogates(raw) : raw;
 }
 
 /** As {@link parseBody}, for endpoints that take an object of fields: an empty body is an empty object. */
@@ -44,6 +49,16 @@ export function parseObject(bytes: Uint8Array): JsonObject {
   const value = parseBody(bytes) ?? {};
   if (isObject(value)) return value;
   throw malformed(`json: cannot unmarshal ${kindOf(value)} into Go value of type map[string]interface {}`);
+}
+
+/**
+ * As {@link parseObject}, for what is only handed on: the object's text, as it is in `bytes`. It was scanned, so it is one
+ * whole JSON object and nothing else.
+ */
+export function parseObjectText(bytes: Uint8Array): string {
+  const scan = scanJson(bytes);
+  if (scan !== undefined && bytes[scan.start] === OPEN_OBJECT) return textOf(bytes, scan);
+  return stringify(parseObject(bytes));
 }
 
 /** The text of a value, with the numbers as they were sent. */
