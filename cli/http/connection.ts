@@ -8,7 +8,7 @@
 import type { Answer } from "../../core/http/answer.ts";
 import type { HeaderValues, Incoming } from "../../core/http/incoming.ts";
 import { Body } from "./body.ts";
-import { BadRequest, findHeadEnd, type Head, HeadReader } from "./head.ts";
+import { BadRequest, type Head, HeadReader } from "./head.ts";
 import { Input } from "./input.ts";
 import type { OnRefused } from "./refusal.ts";
 import { CONTINUE, encodeAnswer, encodeRefusal } from "./response.ts";
@@ -172,8 +172,11 @@ export class Connection {
     if (this.#input.bytes[0] === CR && this.#input.bytes[1] === LF) this.#input.take(2);
     let looked = 0;
     for (;;) {
-      const end = findHeadEnd(this.#input.bytes, looked);
-      if (end !== undefined) return this.#heads.read(this.#input.take(end));
+      const read = this.#heads.read(this.#input.bytes, looked);
+      if (read !== undefined) {
+        this.#input.take(read.length);
+        return read.head;
+      }
       if (this.#input.ended) return undefined;
       looked = this.#input.bytes.length;
       await this.#input.more();

@@ -78,7 +78,7 @@ export class BadRequest extends Error {
  * where to go on looking, the length at the last look. Throws BadRequest for a line that does not end in CRLF and for a
  * head of more than {@link MAX_HEAD} bytes.
  */
-export function findHeadEnd(bytes: Buffer, from: number): number | undefined {
+function findHeadEnd(bytes: Buffer, from: number): number | undefined {
   for (let at = bytes.indexOf(LF, from); at !== -1 && at < MAX_HEAD; at = bytes.indexOf(LF, at + 1)) {
     if (bytes[at - 1] !== CR) throw new BadRequest("a line ends in a bare LF");
     if (bytes[at - 2] === LF) return at + 1;
@@ -97,27 +97,42 @@ type Fields = Omit<Head, "method" | "target" | "isOld">;
 export class HeadReader {
   #before: { readonly bytes: Buffer; readonly isOld: boolean; readonly fields: Fields } | undefined;
 
-  /** Reads a whole head, its empty line included. Throws BadRequest. */
-  read(bytes: Buffer): Head {
+  /**
+   * The head that `bytes` begin with, and how many of them it has; undefined when it has not come whole yet. `looked`: how
+   * many there were at the last look. Throws BadRequest.
+   */
+  read(bytes: Buffer, looked: number): { readonly head: Head; readonly length: number } | undefined {
     // A CR alone is part of the line, which it spoils.
-    const end = bytes.indexOf(LF) - 1;
-    const { method, target, isOld } = parseRequestLine(bytes.toString("latin1", 0, end));
-    return { method, target, isOld, ...this.#fields(bytes, end, isOld) };
-  }
-
-  /** `start`: where the request line ends. */
-  #fields(bytes: Buffer, start: number, isOld: boolean): Fields {
-    const { bytes: before, isOld: wasOld, fields: known } = this.#before ?? {};
-    if (known !== undefined && wasOld === isOld && before?.compare(bytes, start) === 0) return known;
-    const fields = parseFields(bytes.toString("latin1", start, bytes.length - END.length), isOld);
-    const isKept = bytes.length - start <= MAX_KEPT;
+    const line = bytes.indexOf(LF) - 1;
+    const known = this.#before;
+    if (known !== undefined && isAt(bytes, line, known.bytes)) {
+      const { method, target, isOld } = parseRequestLine(bytes.toString("latin1", 0, line));
+      const fields = known.isOld === isOld ? known.fields : parseFields(textOf(known.bytes), isOld);
+      return { head: { method, target, isOld, ...fields }, length: line + known.bytes.length };
+    }
+    const length = findHeadEnd(bytes, looked);
+    if (length === undefined) return undefined;
+    const { method, target, isOld } = parseRequestLine(bytes.toString("latin1", 0, line));
+    const rest = bytes.subarray(line, length);
+    const fields = parseFields(textOf(rest), isOld);
     // A copy: a slice would keep all that came with it.
-    this.#before = isKept ? { bytes: Buffer.from(bytes.subarray(start)), isOld, fields } : undefined;
-    return fields;
+    this.#before = rest.length <= MAX_KEPT ? { bytes: Buffer.from(rest), isOld, fields } : undefined;
+    return { head: { method, target, isOld, ...fields }, length };
   }
 }
 
-/** `text`: for each line its break before it. */
+/** Whether `part` stands at `start`, which is negative where there is no such place, within what a head may have. */
+function isAt(bytes: Buffer, start: number, part: Buffer): boolean {
+  const end = start + part.length;
+  return start >= 0 && end <= Math.min(bytes.length, MAX_HEAD) && part.compare(bytes, start, end) === 0;
+}
+
+/** The lines below the request line, each with its break before it, without the empty one. */
+function textOf(bytes: Buffer): string {
+  return bytes.toString("latin1", 0, bytes.length - END.length);
+}
+
+/** `text`: of {@link textOf}. */
 function parseFields(text: string, isOld: boolean): Fields {
   const [, ...lines] = text.split("\r\n");
   if (lines.length > MAX_HEADERS) throw new BadRequest("too many headers");
