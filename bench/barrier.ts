@@ -55,7 +55,7 @@ async function measureSize({ label, bytes, operations, put, get }: Size): Promis
   const perGet = await interleaved(
     ROUNDS,
     repeated(operations, (at) => cipher.open(at)),
-    repeatedAsync(operations, (path) => barrier.get(path)),
+    repeatedAsync(operations, async (path) => barrier.get(path)),
   );
   await barrier.close();
   const common = { group: "barrier", unit: "µs", operations } as const;

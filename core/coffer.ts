@@ -32,6 +32,7 @@ import type { Engine, Plugin, Route } from "./plugin.ts";
 import { Ceremony } from "./seal/ceremony.ts";
 import { Seal } from "./seal/seal.ts";
 import { sealNeeds } from "./seal/seal-needs.ts";
+import type { Soon } from "./soon.ts";
 
 /** How often the ages of the active term and of a running attempt are looked at: what is due is at most this late. */
 const CHECK_MS = 30_000;
@@ -64,7 +65,7 @@ export interface Coffer extends AsyncDisposable {
   /** Answers one request. Never rejects. */
   fetch(request: Request, peer?: Peer): Response | Promise<Response>;
   /** The same for a listener that reads requests itself: for neither side a `Request` or `Response` is made. */
-  answer(request: Incoming): Promise<Answer>;
+  answer(request: Incoming): Soon<Answer>;
   /** Has every audit device go on in what now has its name: its file was renamed. What fails is logged. */
   reopenAudit(): Promise<void>;
 }

@@ -12,6 +12,7 @@
 import type * as v from "valibot";
 import type { View } from "./barrier/view.ts";
 import type { Caller, Needs } from "./needs.ts";
+import type { Soon } from "./soon.ts";
 
 export type { View } from "./barrier/view.ts";
 export type * from "./needs.ts";
@@ -36,6 +37,7 @@ export { isObject, type JsonObject, parseObject, parseObjectText } from "./http/
 export { stringifySorted } from "./http/json-sorted.ts";
 export { goBool, goInt, goString, goStringIfGiven, goStrings, struct } from "./http/json-struct.ts";
 export { Secret } from "./secret.ts";
+export { soon, type Soon } from "./soon.ts";
 
 /** What a request asks of a path: Vault's operations. POST and PUT are both `update`. */
 export type Operation = "read" | "list" | "update" | "patch" | "delete";
@@ -106,7 +108,7 @@ export interface Route<Schema extends v.GenericSchema = v.GenericSchema> {
   /** False for what monitors ask all the time and reveals nothing: no audit entry, and an answer while audit fails. */
   readonly audited: boolean;
   readonly body: Schema | undefined;
-  readonly handle: (call: Call<v.InferOutput<Schema>>) => Reply | Promise<Reply>;
+  readonly handle: (call: Call<v.InferOutput<Schema>>) => Soon<Reply>;
 }
 
 const DEFAULTS = {

@@ -8,6 +8,7 @@ import {
   parseObject,
   parseObjectText,
   route,
+  soon,
   stringifySorted,
   utf8,
 } from "../core/plugin.ts";
@@ -22,12 +23,12 @@ export default defineEngine({
       operation: "read",
       path: ":path*",
       summary: "Read a secret",
-      async handle({ params: { path = "" } }) {
-        const stored = isEntry(path) ? await view.get(path) : undefined;
-        if (stored === undefined) throw new ApiError("not-found");
-        const json = parseObjectText(stored);
-        return { kind: "json", json, leaseDuration: leaseDuration(json) ?? defaultLeaseTtl() };
-      },
+      handle: ({ params: { path = "" } }) =>
+        soon(isEntry(path) ? view.get(path) : undefined, (stored) => {
+          if (stored === undefined) throw new ApiError("not-found");
+          const json = parseObjectText(stored);
+          return { kind: "json", json, leaseDuration: leaseDuration(json) ?? defaultLeaseTtl() };
+        }),
     }),
     route({
       operation: "update",

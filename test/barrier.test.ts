@@ -109,7 +109,7 @@ describe("the barrier", () => {
       keyring: "message authentication failed",
     };
     for (const [at, reason] of Object.entries(why)) {
-      const error = await rejection(barrier.get(at));
+      const error = await rejection((async () => barrier.get(at))());
       expect(error).toMatchObject({ code: "damaged", message: `cannot open the entry at ${at}: ${reason}` });
     }
   });

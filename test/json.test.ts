@@ -3,8 +3,9 @@ import * as fc from "fast-check";
 
 import { InvalidInput } from "../core/http/json-error.ts";
 import { scanJson } from "../core/http/json-scan.ts";
-import { isObject, kindOf, numberText, parseBody, parseObject, parseObjectText, stringify } from "../core/http/json.ts";
+import { isObject, kindOf, numberText, parseBody, stringify } from "../core/http/json.ts";
 import { growth, PROPORTIONAL } from "./growth.ts";
+import { mutatedBodies } from "./json-bodies.ts";
 
 const encoder = new TextEncoder();
 const parse = (text: string) => parseBody(encoder.encode(text));
@@ -202,88 +203,6 @@ describe("scanJson", () => {
     expect(growth((size) => encoder.encode(textOf(size)), parseBody)).toBeLessThan(PROPORTIONAL);
   });
 });
-
-describe("parseObject", () => {
-  test("takes an object, and nothing for an empty one", () => {
-    expect(parseObject(encoder.encode('{"a":1}'))).toEqual({ a: 1 });
-    expect(parseObject(encoder.encode(" null"))).toEqual({});
-    expect(parseObject(new Uint8Array())).toEqual({});
-  });
-
-  test.each([
-    ["[]", "array"],
-    ['"x"', "string"],
-    ["1", "number"],
-    ["1.0", "number"],
-    ["true", "bool"],
-  ])("refuses %s", (body, kind) => {
-    const text = `json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`;
-    expect(() => parseObject(encoder.encode(body))).toThrow(refused(text));
-  });
-});
-
-describe("parseObjectText", () => {
-  test("gives the text as it is, with its numbers and the order of its keys", () => {
-    const text = '{"b":1.0,"a":23456789012345678901234567890,"10":{"z":"\\u003c"},"2":[]}';
-    expect(parseObjectText(encoder.encode(` ${text} {}`))).toBe(text);
-    expect(parseObjectText(encoder.encode(" null"))).toBe("{}");
-    expect(() => parseObjectText(encoder.encode("[1]"))).toThrow("cannot unmarshal array");
-  });
-
-  test("takes and refuses what parseObject does, and means the same", () => {
-    fc.assert(
-      fc.property(mutatedBodies(), (bytes) => {
-        const whole = (text: string) => parseObject(encoder.encode(text));
-        expect(outcome(() => whole(parseObjectText(bytes)))).toEqual(outcome(() => parseObject(bytes)));
-      }),
-      { numRuns: 2000 },
-    );
-  });
-});
-
-function outcome(act: () => unknown): unknown {
-  try {
-    return act();
-  } catch (error) {
-    return error;
-  }
-}
-
-/** JSON texts with a few bytes changed, put in, taken out or cut off, and texts glued from JSON's tokens. */
-function mutatedBodies(): fc.Arbitrary<Uint8Array> {
-  const edit = fc.record({ at: fc.nat(), kind: fc.constantFrom("set", "insert", "remove", "cut"), byte: fc.nat(255) });
-  const mutated = fc.tuple(fc.json(), fc.array(edit, { maxLength: 3 })).map(([text, edits]) => {
-    const bytes = Array.from(encoder.encode(`{"password":"hunter2","n":1.0,"x":${text}}`));
-    for (const { at, kind, byte } of edits) {
-      const place = at % (bytes.length + 1);
-      if (kind === "cut") bytes.length = place;
-      else bytes.splice(place, kind === "insert" ? 0 : 1, ...(kind === "remove" ? [] : [byte]));
-    }
-    return Uint8Array.from(bytes);
-  });
-  const tokens = [
-    "{",
-    "}",
-    "[",
-    "]",
-    ",",
-    ":",
-    '"',
-    '"a"',
-    "1",
-    "0",
-    "-",
-    ".5",
-    "e9",
-    "true",
-    "nul",
-    " ",
-    "\\u00e9",
-    "\n",
-  ];
-  const glued = fc.array(fc.constantFrom(...tokens), { maxLength: 9 }).map((parts) => encoder.encode(parts.join("")));
-  return fc.oneof(mutated, glued);
-}
 
 function scansWholeValue(bytes: Uint8Array): boolean {
   try {

@@ -146,7 +146,8 @@ export class Connection {
     const head = await this.#readHead();
     if (head === undefined) return false;
     const body = new Body(this.#input, head, (isBegun) => this.#askForBody(head.expectsContinue && !isBegun));
-    const answer = await this.#ask(head, body);
+    const asked = this.#ask(head, body);
+    const answer = asked instanceof Promise ? await asked : asked;
     if (!body.isDone) body.takeWhole();
     // An unread body would be taken for the next request: a small one is read off, else the connection ends.
     const isDrainable = body.isDone || (!head.expectsContinue && !this.#input.ended && body.left <= DRAIN_LIMIT);

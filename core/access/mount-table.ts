@@ -9,6 +9,7 @@ import { CachedEntries } from "../barrier/cached-entry.ts";
 import { randomBytes } from "../crypto.ts";
 import { toHex, utf8, uuidOf } from "../encoding.ts";
 import { ApiError } from "../errors.ts";
+import { soon, type Soon } from "../soon.ts";
 import { parseStored, stringMap } from "../stored-json.ts";
 
 export const MOUNTS_PATH = "core/mounts";
@@ -50,9 +51,8 @@ export class MountTableStore {
     this.#entries = new CachedEntries(barrier, decodeTable, 1);
   }
 
-  read(): MountTable | Promise<MountTable> {
-    const held = this.#entries.read(MOUNTS_PATH);
-    return held instanceof Promise ? held.then((entry) => there(entry).value.mounts) : held.value.mounts;
+  read(): Soon<MountTable> {
+    return soon(this.#entries.read(MOUNTS_PATH), (held) => there(held).value.mounts);
   }
 
   /**

@@ -13,6 +13,7 @@ import { SYSTEM_LEASE_TTL } from "../lease.ts";
 import type { Log } from "../log.ts";
 import type { Mount, MountNeeds, MountSettings, NewMount } from "../needs.ts";
 import type { Engine, Route } from "../plugin.ts";
+import { soon, type Soon } from "../soon.ts";
 import { leaseTtls, type MountEntry, type MountTable, MountTableStore, newMount, secondsOf } from "./mount-table.ts";
 
 /** What belongs to the server itself: nothing is mounted at or below these. */
@@ -65,9 +66,8 @@ export class Mounts implements MountNeeds {
   }
 
   /** The mount that answers `path`. */
-  find(path: string): FoundMount | undefined | Promise<FoundMount | undefined> {
-    const table = this.#table.read();
-    return table instanceof Promise ? table.then((read) => this.#findIn(read, path)) : this.#findIn(table, path);
+  find(path: string): Soon<FoundMount | undefined> {
+    return soon(this.#table.read(), (table) => this.#findIn(table, path));
   }
 
   #findIn(table: MountTable, path: string): FoundMount | undefined {

@@ -18,6 +18,7 @@ import { fromUtf8, utf8, uuidOf } from "../encoding.ts";
 import { ApiError, invalid } from "../errors.ts";
 import type { Caller, HeldToken, TokenInfo, TokenNeeds, TokenSettings } from "../needs.ts";
 import { Secret } from "../secret.ts";
+import { soon, type Soon } from "../soon.ts";
 import { parseStored, stringMap } from "../stored-json.ts";
 import { randomBase62 } from "./random-text.ts";
 
@@ -84,13 +85,10 @@ export class Tokens implements TokenNeeds {
    * Who holds `token`; undefined when nobody does, or no longer. `headers`: that it came in. A connection that sends the
    * same ones again has one object for them, and the token in it is hashed once.
    */
-  authenticate(token: string, headers: object): Caller | undefined | Promise<Caller | undefined> {
+  authenticate(token: string, headers: object): Soon<Caller | undefined> {
     let known = this.#paths.get(headers);
     if (known?.token !== token) this.#paths.set(headers, (known = { token, path: IDS + this.#idOf(token) }));
-    const entry = this.#entries.read(known.path);
-    return entry instanceof Promise
-      ? entry.then((read) => this.#callerOf(read?.value, token))
-      : this.#callerOf(entry.value, token);
+    return soon(this.#entries.read(known.path), (entry) => this.#callerOf(entry?.value, token));
   }
 
   #callerOf(entry: StoredToken | undefined, token: string): Caller | undefined {

@@ -6,6 +6,7 @@
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
 import type { Reply } from "../plugin.ts";
+import type { Soon } from "../soon.ts";
 import type { LineFormat, AuditedRequest, Outcome } from "./line.ts";
 import type { LiveDevice } from "./live-device.ts";
 
@@ -26,7 +27,7 @@ export class Recorder {
   }
 
   /** Carries out `act` between the entries of `request`. Throws what `act` throws, and ApiError `audit-failed`. */
-  async record(request: AuditedRequest, act: () => Promise<Reply>): Promise<Reply> {
+  async record(request: AuditedRequest, act: () => Soon<Reply>): Promise<Reply> {
     const begun = this.outputs.map((output) => ({ ...output, pieces: output.format.begin(request) }));
     const asked = this.#time();
     await write(begun, ({ format, pieces }) => format.requestLine(asked, pieces));

@@ -10,6 +10,7 @@ import type { AuditDeviceInfo, AuditNeeds } from "../needs.ts";
 import type { AuditDevices } from "./audit-devices.ts";
 import type { AuditDevice } from "./device.ts";
 import { type Hash, hashWith } from "./leaves.ts";
+import type { Soon } from "../soon.ts";
 import { LineFormat } from "./line.ts";
 import type { LiveDevice } from "./live-device.ts";
 import { type LineOptions, parseLineOptions } from "./options.ts";
@@ -49,7 +50,7 @@ export class AuditTrail implements AuditNeeds {
    * What records a request that begins now. Where other nodes may make devices too, the table is asked; a node whose
    * configuration does not allow it is not expected to have such neighbours, and looks when it is unsealed.
    */
-  current(): Recorder | Promise<Recorder> {
+  current(): Soon<Recorder> {
     const isAlone = this.#barrier.exclusive || !this.#devices.settings.allowApi;
     return isAlone ? this.#recorder : this.#inTurn(() => this.#refresh());
   }

@@ -9,6 +9,7 @@ import type { Driver, Page } from "../../storage/driver.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import type { Soon } from "../soon.ts";
 import { AuthenticationFailed, MalformedEntry, openEntry, OVERHEAD, sealEntry, termOf } from "./entry.ts";
 import { damagedEntry } from "./damage.ts";
 import { asApiError, Gate } from "./gate.ts";
@@ -66,11 +67,16 @@ export class Barrier {
     return this.#driver.exclusive;
   }
 
-  /** The plaintext at `path`, or undefined when there is none. */
-  async get(path: string): Promise<Uint8Array | undefined> {
+  /** The plaintext at `path`, or undefined when there is none; at once where the driver has it at hand. */
+  get(path: string): Soon<Uint8Array | undefined> {
     this.#check(path);
     this.#metrics?.barrier("get");
-    const stored = this.#driver.peek?.(path) ?? (await this.#driver.get(path));
+    const stored = this.#driver.peek?.(path);
+    return (stored && this.#open(path, stored)) ?? this.#getLater(path);
+  }
+
+  async #getLater(path: string): Promise<Uint8Array | undefined> {
+    const stored = await this.#driver.get(path);
     if (stored === undefined) return undefined;
     return this.#open(path, stored) ?? (await this.#openLater(path, stored));
   }
@@ -79,7 +85,7 @@ export class Barrier {
   async read(path: string): Promise<Entry | undefined> {
     this.#check(path);
     this.#metrics?.barrier("get");
-    const stored = this.#driver.peek?.(path) ?? (await this.#driver.get(path));
+    const stored = await this.#driver.get(path);
     if (stored === undefined) return undefined;
     return { value: this.#open(path, stored) ?? (await this.#openLater(path, stored)), stored };
   }

@@ -1,4 +1,5 @@
 import { sameBytes } from "../encoding.ts";
+import type { Soon } from "../soon.ts";
 import type { Barrier } from "./barrier.ts";
 
 interface Held<T> {
@@ -29,7 +30,7 @@ export class CachedEntries<T> {
   }
 
   /** The entry at `path` and its stored bytes, for a later swap: at once where it is kept and cannot have changed. */
-  read(path: string): Held<T> | Promise<Held<T> | undefined> {
+  read(path: string): Soon<Held<T> | undefined> {
     const held = this.#held.get(path);
     return held !== undefined && this.#barrier.exclusive ? held : this.#readAnew(path, held);
   }

@@ -1,5 +1,6 @@
 import { Unknown } from "../../storage/driver.ts";
 import { ApiError } from "../errors.ts";
+import type { Soon } from "../soon.ts";
 
 /**
  * Lets work through while something (the barrier, a mount) is open, and tells when the last of it is done. Once closed it
@@ -32,10 +33,25 @@ export class Gate {
   }
 
   /** Runs `work` within the gate. */
-  async run<T>(work: () => T | Promise<T>): Promise<T> {
+  run<T>(work: () => Promise<T>): Promise<T>;
+  run<T>(work: () => Soon<T>): Soon<T>;
+  run<T>(work: () => Soon<T>): Soon<T> {
     this.enter();
+    let result: Soon<T>;
     try {
-      return await work();
+      result = work();
+    } catch (error) {
+      this.leave();
+      throw asApiError(error);
+    }
+    if (result instanceof Promise) return this.#leaveAfter(result);
+    this.leave();
+    return result;
+  }
+
+  async #leaveAfter<T>(result: Promise<T>): Promise<T> {
+    try {
+      return await result;
     } catch (error) {
       throw asApiError(error);
     } finally {

@@ -4,10 +4,12 @@
  */
 import type { Page } from "../../storage/driver.ts";
 import { invalid } from "../errors.ts";
+import type { Soon } from "../soon.ts";
 import type { Barrier, Entry } from "./barrier.ts";
 
 export interface View {
-  get(path: string): Promise<Uint8Array | undefined>;
+  /** At once where it is at hand. */
+  get(path: string): Soon<Uint8Array | undefined>;
   read(path: string): Promise<Entry | undefined>;
   put(path: string, value: Uint8Array): Promise<void>;
   /** The new stored bytes, or undefined when the entry was no longer `was`. */

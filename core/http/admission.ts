@@ -1,13 +1,14 @@
 import type { Tokens } from "../access/tokens.ts";
 import { ApiError } from "../errors.ts";
 import type { Caller, Route } from "../plugin.ts";
+import type { Soon } from "../soon.ts";
 import type { HeaderValues } from "./incoming.ts";
 import { tokenOf } from "./request.ts";
 
 /** Who has shown no token. */
 export const NOBODY: Caller = { accessor: "", policies: [] };
 
-interface Admission {
+export interface Admission {
   readonly caller: Caller;
   /** Why it is refused; undefined when it is not. It is recorded before it is told. */
   readonly refusal?: unknown;
@@ -16,11 +17,7 @@ interface Admission {
 }
 
 /** Who asks for `route`, and whether that is allowed. `tokens`: undefined while sealed, when nobody can be told. */
-export function admit(
-  tokens: Tokens | undefined,
-  route: Route | undefined,
-  headers: HeaderValues,
-): Admission | Promise<Admission> {
+export function admit(tokens: Tokens | undefined, route: Route | undefined, headers: HeaderValues): Soon<Admission> {
   if (tokens === undefined || route?.access === "none") return { caller: NOBODY };
   const token = tokenOf(headers);
   const failed = (error: unknown): Admission => ({ caller: NOBODY, refusal: error, unknownToken: token });

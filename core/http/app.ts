@@ -28,8 +28,9 @@ import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { Reply, Route } from "../plugin.ts";
-import { admit, NOBODY } from "./admission.ts";
+import type { Operation, Reply, Route } from "../plugin.ts";
+import { soon, type Soon } from "../soon.ts";
+import { type Admission, admit, NOBODY } from "./admission.ts";
 import { type Answer, responseOf } from "./answer.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
@@ -41,7 +42,7 @@ import { parsePath, parseQuery } from "./path.ts";
 import type { Peer } from "./peer.ts";
 import { checkHeaders, readFields } from "./request.ts";
 import type { Router } from "./router.ts";
-import { find, missing, mountOf, routeOf } from "./target.ts";
+import { find, missing, mountOf, routeOf, type Target } from "./target.ts";
 
 /** As Vault: more than any storage takes, less than what hurts. */
 const LARGEST_BODY = 32 * 1024 * 1024;
@@ -93,8 +94,8 @@ export function createApp(server: Server): Hono<{ Bindings: Peer }> {
   return app;
 }
 
-/** Answers one request. Never rejects. */
-export async function serve(server: Server, request: Incoming): Promise<Answer> {
+/** Answers one request. Never rejects, nor throws. */
+export function serve(server: Server, request: Incoming): Soon<Answer> {
   const { method, peer } = request;
   const trace: Trace = {
     id: newRequestId(),
@@ -108,20 +109,30 @@ export async function serve(server: Server, request: Incoming): Promise<Answer> 
     guess: undefined,
   };
   server.inFlight.enter(trace);
-  let answered: Answer;
-  try {
-    answered = await answer(server, request, trace);
-  } catch (error) {
+  const failed = (error: unknown): Answer => {
     countRefusal(server, error, trace);
     logFailure(server.log, error, trace);
-    answered = respondWithError(wireError(error, trace.authenticated));
+    return respondWithError(wireError(error, trace.authenticated));
+  };
+  let answered: Soon<Answer>;
+  try {
+    answered = answer(server, request, trace);
+  } catch (error) {
+    answered = failed(error);
   }
+  return answered instanceof Promise
+    ? answered.catch(failed).then((late) => end(server, late, trace))
+    : end(server, answered, trace);
+}
+
+/** Takes note of the answer. */
+function end(server: Server, answered: Answer, trace: Trace): Answer {
   server.inFlight.leave(trace);
   const ms = Math.round((server.clock.monotonic() - trace.started) * 1000) / 1000;
   server.metrics?.answered(trace.engine, trace.route, answered.status, ms);
   const line = {
     request_id: trace.id,
-    remote_address: peer.address,
+    remote_address: trace.peer.address,
     method: trace.method,
     route: trace.route,
     status: answered.status,
@@ -132,8 +143,8 @@ export async function serve(server: Server, request: Incoming): Promise<Answer> 
   return trace.method === "HEAD" ? withoutBody(answered) : answered;
 }
 
-async function answer(server: Server, request: Incoming, trace: Trace): Promise<Answer> {
-  const { peer } = trace;
+/** Steps 2 and 3. */
+function answer(server: Server, request: Incoming, trace: Trace): Soon<Answer> {
   const { pathname, search } = splitTarget(request.target);
   const parsed = parsePath(pathname);
   if ("refuse" in parsed) {
@@ -143,60 +154,98 @@ async function answer(server: Server, request: Incoming, trace: Trace): Promise<
   trace.path = parsed.path;
   const query = parseQuery(search);
   if ("refuse" in query) return respondWithError({ status: query.refuse.status, errors: query.refuse.errors ?? [] });
-
   const opened = server.opened();
-  // What is at hand is not awaited, here and below: each promise costs more than most of what is done.
-  const found = find(server.system, opened?.mounts, parsed.path, query, trace.method);
-  const target = found instanceof Promise ? await found : found;
-  const { operation, route } = routeOf(trace.method, query, target);
-  trace.route = route?.label;
-  trace.engine = route === undefined ? undefined : (target.mount?.entry.type ?? "system");
-  if (opened === undefined && route?.whileSealed !== true) throw new ApiError("sealed");
+  return soon(find(server.system, opened?.mounts, parsed.path, query, trace.method), (target) => {
+    const { operation, route } = routeOf(trace.method, query, target);
+    trace.route = route?.label;
+    trace.engine = route === undefined ? undefined : (target.mount?.entry.type ?? "system");
+    return answerAt({ server, request, trace, opened, target, operation, route });
+  });
+}
 
+/** A request whose target is known. */
+interface Asked {
+  readonly server: Server;
+  readonly request: Incoming;
+  readonly trace: Trace;
+  /** What was unsealed when it came. */
+  readonly opened: Opened | undefined;
+  readonly target: Target;
+  readonly operation: Operation;
+  readonly route: Route | undefined;
+}
+
+/** Steps 4 to 7. */
+function answerAt(asked: Asked): Soon<Answer> {
+  const { server, request, trace, opened, target, operation, route } = asked;
+  if (opened === undefined && route?.whileSealed !== true) throw new ApiError("sealed");
   checkHeaders(request.headers);
   if (operation === "update" && target.path.endsWith("/"))
     throw new ApiError("invalid", "cannot write to a path ending in '/'");
   const needsToken = opened !== undefined && route?.access !== "none";
   const isLimited = needsToken || route?.tellsValidity === true;
-  if (isLimited) server.refusals.check(peer.address);
-  const read = readFields(request, operation, query, route, LARGEST_BODY, server.bodies);
-  const fields = read instanceof Promise ? await read : read;
-  // Again: the limit may have been reached while the body came.
-  if (isLimited) server.refusals.check(peer.address);
-  const admission = admit(opened?.tokens, route, request.headers);
-  const { caller, refusal, unknownToken } = admission instanceof Promise ? await admission : admission;
-  trace.guess = unknownToken === undefined ? undefined : "token";
-  trace.authenticated = caller !== NOBODY;
-  const act = async (): Promise<Reply> => {
-    if (refusal !== undefined) throw refusal;
-    // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
-    // or unsealed, meanwhile says nothing about who may do this now.
-    if (route?.access !== "none" && server.opened() !== opened) throw new ApiError("sealed");
-    if (route === undefined) throw missing(target);
-    const body = route.body === undefined ? undefined : validate(route.body, fields);
-    const call = { params: target.match?.params ?? {}, body, caller };
-    if (route.tellsValidity) trace.guess = "share";
-    const reply = await (target.mount?.gate.run(() => route.handle(call)) ?? route.handle(call));
-    return withWarnings(reply, route, fields);
-  };
-  const current = opened === undefined ? server.auditWhileSealed : opened.audit.current();
-  const recorder = current instanceof Promise ? await current : current;
-  const form = route?.form ?? "envelope";
-  if (recorder.outputs.length === 0 || route?.audited === false) return respond(await act(), form, trace.id);
+  const { address } = trace.peer;
+  if (isLimited) server.refusals.check(address);
+  return soon(readFields(request, operation, target.query, route, LARGEST_BODY, server.bodies), (fields) => {
+    // Again: the limit may have been reached while the body came.
+    if (isLimited) server.refusals.check(address);
+    return soon(admit(opened?.tokens, route, request.headers), (admission) => {
+      trace.guess = admission.unknownToken === undefined ? undefined : "token";
+      trace.authenticated = admission.caller !== NOBODY;
+      return record(asked, fields, admission);
+    });
+  });
+}
+
+/** Steps 8 to 14. */
+function record(asked: Asked, fields: JsonObject, admission: Admission): Soon<Answer> {
+  const { server, trace, opened, route } = asked;
+  return soon(opened === undefined ? server.auditWhileSealed : opened.audit.current(), (recorder) => {
+    const isRecorded = recorder.outputs.length > 0 && route?.audited !== false;
+    const reply = isRecorded ? recordBy(recorder, asked, fields, admission) : carryOut(asked, fields, admission);
+    return soon(reply, (made) => respond(made, route?.form ?? "envelope", trace.id));
+  });
+}
+
+/** Steps 8 to 13. */
+async function recordBy(recorder: Recorder, asked: Asked, fields: JsonObject, admission: Admission): Promise<Reply> {
+  const { trace, opened, target, operation, route } = asked;
+  const { caller, refusal, unknownToken } = admission;
   const audited = {
     id: trace.id,
     operation,
     path: target.path,
     data: caller === NOBODY && refusal !== undefined ? fewFields(fields) : fields,
-    peer,
+    peer: trace.peer,
     mount: await mountOf(target, opened?.mounts),
     caller,
     holder: opened?.tokens.heldBy(caller),
     unknownToken,
     refusal,
-    hasShares: form === "bare",
+    hasShares: route?.form === "bare",
   };
-  return respond(await recorder.record(audited, act), form, trace.id);
+  return recorder.record(audited, () => carryOut(asked, fields, admission));
+}
+
+/** Steps 9 to 12. */
+function carryOut(
+  { server, trace, opened, target, route }: Asked,
+  fields: JsonObject,
+  admission: Admission,
+): Soon<Reply> {
+  const { caller, refusal } = admission;
+  if (refusal !== undefined) throw refusal;
+  // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
+  // or unsealed, meanwhile says nothing about who may do this now.
+  if (route?.access !== "none" && server.opened() !== opened) throw new ApiError("sealed");
+  if (route === undefined) throw missing(target);
+  const body = route.body === undefined ? undefined : validate(route.body, fields);
+  const call = { params: target.match?.params ?? {}, body, caller };
+  if (route.tellsValidity) trace.guess = "share";
+  const handle = () => route.handle(call);
+  return soon(target.mount === undefined ? handle() : target.mount.gate.run(handle), (reply) =>
+    withWarnings(reply, route, fields),
+  );
 }
 
 /** Counts a token that was none, or a share none of this coffer's. A failure of the server says nothing about either. */

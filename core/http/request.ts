@@ -5,6 +5,7 @@
 import { ApiError, invalid } from "../errors.ts";
 import { type BodyBudget, type BodyShare, SMALL_BODY } from "./body-budget.ts";
 import type { Operation, Route } from "../plugin.ts";
+import type { Soon } from "../soon.ts";
 import type { HeaderValues, Incoming, IncomingBody } from "./incoming.ts";
 import { tooComplex } from "./json-error.ts";
 import { MAX_STRINGS } from "./json-scan.ts";
@@ -61,7 +62,7 @@ export function readFields(
   route: Route | undefined,
   defaultLimit: number,
   budget: BodyBudget,
-): JsonObject | Promise<JsonObject> {
+): Soon<JsonObject> {
   if (operation !== "update" && operation !== "patch") return query.data;
   if (operation === "patch") checkPatchType(request.headers.get("content-type"));
   return readBodyFields(request, route?.maxBody ?? defaultLimit, budget);

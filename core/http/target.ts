@@ -3,6 +3,7 @@ import type { FoundMount, LiveMount, Mounts } from "../access/mounts.ts";
 import type { AuditedMount } from "../audit/line.ts";
 import { ApiError } from "../errors.ts";
 import type { Operation, Route } from "../plugin.ts";
+import { soon, type Soon } from "../soon.ts";
 import type { Query } from "./path.ts";
 import { operationOf } from "./request.ts";
 import type { Match, Router } from "./router.ts";
@@ -33,7 +34,7 @@ export function find(
   path: string,
   query: Query,
   method: string,
-): Target | Promise<Target> {
+): Soon<Target> {
   // A list names a folder, with or without its slash.
   const isList = method === "LIST" || (method === "GET" && query.list);
   const whole = isList && !path.endsWith("/") ? `${path}/` : path;
@@ -44,10 +45,7 @@ export function find(
     const match = system.match(whole);
     return { path: whole, query, match, mounted: /^(?:sys|auth\/token)(?:\/|$)/.test(path) };
   }
-  const found = mounts?.find(whole);
-  return found instanceof Promise
-    ? found.then((mount) => targetOf(whole, query, mount))
-    : targetOf(whole, query, found);
+  return soon(mounts?.find(whole), (found) => targetOf(whole, query, found));
 }
 
 function targetOf(path: string, query: Query, found: FoundMount | undefined): Target {
