@@ -62,10 +62,13 @@ export class Connection {
   /** When the time of the whole body or answer is over, whatever moves. */
   #end = Infinity;
   #phase: Phase = "idle";
+  /** Of the head that is awaited: whether its first line has begun, and the bytes that there were at the last look. */
+  #isBegun = false;
+  #looked = 0;
   /** Bytes of the answer that the client had not taken at the last look. */
   #unsent = 0;
-  /** Resolves when all that was written is sent, or the connection is gone. */
-  #drained = Promise.withResolvers<void>();
+  /** Called when all that was written is sent, or the connection is gone. */
+  #onSent: (() => void) | undefined;
   #isGone = false;
   /** Resolves when the connection is gone. */
   readonly #gone = Promise.withResolvers<void>();
@@ -76,11 +79,11 @@ export class Connection {
     this.#transport = connect({
       onData: (chunk) => this.#onData(chunk),
       onEnd: () => this.#input.end(),
-      onDrain: () => this.#drained.resolve(),
+      onDrain: () => this.#sent(),
       onClose: () => {
         this.#isGone = true;
         this.#input.end();
-        this.#drained.resolve();
+        this.#sent();
         this.#gone.resolve();
       },
     });
@@ -90,7 +93,7 @@ export class Connection {
   /** Serves until the connection ends. Never rejects. */
   async serve(): Promise<void> {
     try {
-      while (await this.#serveOne());
+      await this.#serveAll();
       await this.#linger();
     } catch (error) {
       if (error instanceof BadRequest) await this.#refuse(error);
@@ -141,26 +144,32 @@ export class Connection {
     this.#deadline = this.#accepted.now() + ms;
   }
 
-  /** False when the connection is to end. */
-  async #serveOne(): Promise<boolean> {
-    const head = await this.#readHead();
-    if (head === undefined) return false;
-    const body = new Body(this.#input, head, (isBegun) => this.#askForBody(head.expectsContinue && !isBegun));
-    const asked = this.#ask(head, body);
-    const answer = asked instanceof Promise ? await asked : asked;
-    if (!body.isDone) body.takeWhole();
-    // An unread body would be taken for the next request: a small one is read off, else the connection ends.
-    const isDrainable = body.isDone || (!head.expectsContinue && !this.#input.ended && body.left <= DRAIN_LIMIT);
-    const keepAlive = head.keepAlive && !this.#accepted.isStopping() && isDrainable;
-    const framing = { keepAlive, isOld: head.isOld, isHead: head.method === "HEAD" };
-    await this.#write(encodeAnswer(answer, framing));
-    if (keepAlive && !body.isDone) await body.drain();
-    // Of a connection that is gone, what it has sent is not carried out either.
-    return keepAlive && !this.#isGone;
+  /** Answers one request after the other until the connection is to end. */
+  async #serveAll(): Promise<void> {
+    for (;;) {
+      this.#expectHead();
+      let head = this.#takeHead();
+      while (head === undefined) {
+        if (this.#input.ended) return;
+        await this.#input.more();
+        head = this.#takeHead();
+      }
+      const body = this.#bodyOf(head);
+      const asked = this.#ask(head, body);
+      const answer = asked instanceof Promise ? await asked : asked;
+      const keepAlive = head.keepAlive && !this.#accepted.isStopping() && this.#isDrainable(head, body);
+      await this.#write(encodeAnswer(answer, { keepAlive, isOld: head.isOld, isHead: head.method === "HEAD" }));
+      if (!keepAlive) return;
+      if (body?.isDone === false) await body.drain();
+      // Of a connection that is gone, what it has sent is not carried out either.
+      if (this.#isGone) return;
+    }
   }
 
-  /** The next head; undefined when the client sends none any more. */
-  async #readHead(): Promise<Head | undefined> {
+  /** The next bytes are those of a head. */
+  #expectHead(): void {
+    this.#isBegun = false;
+    this.#looked = 0;
     if (this.#input.bytes.length > 0) this.#enter("head", HEAD);
     else {
       this.#enter("idle", IDLE);
@@ -168,20 +177,20 @@ export class Connection {
       if (this.#accepted.isStopping()) this.endIfIdle();
     }
     this.#end = Infinity;
-    while (this.#mayBeEmptyLine()) await this.#input.more();
-    // Some clients end a body with a line break that is not part of it (RFC 9112, §2.2): one, however it arrives.
-    if (this.#input.bytes[0] === CR && this.#input.bytes[1] === LF) this.#input.take(2);
-    let looked = 0;
-    for (;;) {
-      const read = this.#heads.read(this.#input.bytes, looked);
-      if (read !== undefined) {
-        this.#input.take(read.length);
-        return read.head;
-      }
-      if (this.#input.ended) return undefined;
-      looked = this.#input.bytes.length;
-      await this.#input.more();
+  }
+
+  /** The next head; undefined when it has not come whole yet. */
+  #takeHead(): Head | undefined {
+    if (!this.#isBegun) {
+      if (this.#mayBeEmptyLine()) return undefined;
+      // Some clients end a body with a line break that is not part of it (RFC 9112, §2.2): one, however it arrives.
+      if (this.#input.bytes[0] === CR && this.#input.bytes[1] === LF) this.#input.take(2);
+      this.#isBegun = true;
     }
+    const read = this.#heads.read(this.#input.bytes, this.#looked);
+    this.#looked = this.#input.bytes.length;
+    if (read !== undefined) this.#input.take(read.length);
+    return read?.head;
   }
 
   /** Whether the next line may be empty, for all that has come of it. */
@@ -190,7 +199,19 @@ export class Connection {
     return !ended && bytes.length < 2 && (bytes[0] ?? CR) === CR;
   }
 
-  #ask({ method, target, headers }: Head, body: Body): Answer | Promise<Answer> {
+  /** Undefined where there is none. */
+  #bodyOf(head: Head): Body | undefined {
+    if (head.body === 0) return undefined;
+    return new Body(this.#input, head, (isBegun) => this.#askForBody(head.expectsContinue && !isBegun));
+  }
+
+  /** An unread body would be taken for the next request: a small one is read off, else the connection ends. */
+  #isDrainable({ expectsContinue }: Head, body: Body | undefined): boolean {
+    if (body === undefined || body.isDone || body.takeWhole() !== undefined) return true;
+    return !expectsContinue && !this.#input.ended && body.left <= DRAIN_LIMIT;
+  }
+
+  #ask({ method, target, headers }: Head, body: Body | undefined): Answer | Promise<Answer> {
     const { remoteAddress, remotePort } = this.#transport;
     const address = remoteAddress === undefined ? undefined : this.#accepted.addressOf(remoteAddress, headers);
     this.#phase = "app";
@@ -199,7 +220,7 @@ export class Connection {
       method,
       target,
       headers,
-      body: WITH_BODY.has(method) && !body.isDone ? body : undefined,
+      body: WITH_BODY.has(method) && body?.isDone === false ? body : undefined,
       peer: { address, port: remotePort },
     });
   }
@@ -213,14 +234,20 @@ export class Connection {
     this.#enter("body", BODY_PAUSE);
   }
 
+  /** Resolves when it is sent, or the connection is gone. */
   async #write(text: string): Promise<void> {
     if (this.#isGone) return;
-    this.#drained = Promise.withResolvers();
+    const sent = new Promise<void>((resolve) => (this.#onSent = resolve));
     this.#transport.write(text);
     this.#enter("writing", WRITE_PAUSE);
-    this.#end = this.#accepted.now() + ANSWER;
+    this.#end = this.#deadline - WRITE_PAUSE + ANSWER;
     this.#unsent = this.#transport.unsent;
-    await this.#drained.promise;
+    await sent;
+  }
+
+  #sent(): void {
+    this.#onSent?.();
+    this.#onSent = undefined;
   }
 
   async #refuse({ status, message }: BadRequest): Promise<void> {
