@@ -13,7 +13,7 @@
  *  10. unknown path → 404, unknown operation → 405
  *  11. fields validated (fields.ts)
  *  12. handler
- *  13. audit of the answer → 500
+ *  13. audit of the answer → 500; before the last step of an init
  *  14. envelope (envelope.ts), one log line
  *
  * A step answers early by throwing an ApiError; whatever else is thrown becomes `internal`, with its cause in the log.
@@ -28,7 +28,7 @@ import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { Reply, Route } from "../plugin.ts";
+import type { RecordAnswer, Reply, Route } from "../plugin.ts";
 import { admit, NOBODY } from "./admission.ts";
 import { type Answer, responseOf } from "./answer.ts";
 import type { BodyBudget } from "./body-budget.ts";
@@ -167,14 +167,14 @@ async function answer(server: Server, request: Incoming, trace: Trace): Promise<
   const { caller, refusal, unknownToken } = admission instanceof Promise ? await admission : admission;
   trace.guess = unknownToken === undefined ? undefined : "token";
   trace.authenticated = caller !== NOBODY;
-  const act = async (): Promise<Reply> => {
+  const act = async (recordAnswer: RecordAnswer): Promise<Reply> => {
     if (refusal !== undefined) throw refusal;
     // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
     // or unsealed, meanwhile says nothing about who may do this now.
     if (route?.access !== "none" && server.opened() !== opened) throw new ApiError("sealed");
     if (route === undefined) throw missing(target);
     const body = route.body === undefined ? undefined : validate(route.body, fields);
-    const call = { params: target.match?.params ?? {}, body, caller };
+    const call = { params: target.match?.params ?? {}, body, caller, recordAnswer };
     if (route.tellsValidity) trace.guess = "share";
     const reply = await (target.mount?.gate.run(() => route.handle(call)) ?? route.handle(call));
     return withWarnings(reply, route, fields);
@@ -182,7 +182,8 @@ async function answer(server: Server, request: Incoming, trace: Trace): Promise<
   const current = opened === undefined ? server.auditWhileSealed : opened.audit.current();
   const recorder = current instanceof Promise ? await current : current;
   const form = route?.form ?? "envelope";
-  if (recorder.outputs.length === 0 || route?.audited === false) return respond(await act(), form, trace.id);
+  if (recorder.outputs.length === 0 || route?.audited === false)
+    return respond(await act(nobodyRecords), form, trace.id);
   const audited = {
     id: trace.id,
     operation,
@@ -198,6 +199,8 @@ async function answer(server: Server, request: Incoming, trace: Trace): Promise<
   };
   return respond(await recorder.record(audited, act), form, trace.id);
 }
+
+const nobodyRecords = (): Promise<void> => Promise.resolve();
 
 /** Counts a token that was none, or a share none of this coffer's. A failure of the server says nothing about either. */
 function countRefusal({ refusals, metrics }: Server, error: unknown, { guess, peer }: Trace): void {
