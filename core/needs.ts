@@ -17,8 +17,11 @@ export interface Caller {
 /** `sys/init`, `sys/unseal`, `sys/seal` and what tells their state. */
 export interface SealNeeds {
   status(): Promise<SealStatus>;
-  /** Makes a new coffer and leaves it sealed. */
-  init(settings: InitSettings): Promise<Initialised>;
+  /**
+   * Makes a new coffer and leaves it sealed. `handOver` gets the shares and the root token before the store counts as
+   * initialised; when it rejects, the store does not, and another init can begin. Resolves with what `handOver` does.
+   */
+  init<T>(settings: InitSettings, handOver: (made: Initialised) => Promise<T>): Promise<T>;
   /** Takes one share (hex or base64) towards unsealing. */
   submit(share: string): Promise<SealStatus>;
   /** Forgets the shares that were given so far. */

@@ -51,7 +51,14 @@ export interface Call<Body> {
   readonly body: Body;
   /** Where the route needs no token, and while sealed: nobody, who has no policies and no token. */
   readonly caller: Caller;
+  readonly recordAnswer: RecordAnswer;
 }
+
+/**
+ * Records an answer at once. It is for a handler whose last step must not be done when that fails, for what it answers
+ * cannot be had a second time; it returns that very reply afterwards. Rejects when the answer cannot be recorded.
+ */
+export type RecordAnswer = (reply: Reply) => Promise<void>;
 
 /** What a handler answers. */
 export type Reply =

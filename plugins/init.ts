@@ -1,4 +1,16 @@
-import { definePlugin, goInt, goString, goStrings, invalid, route, struct, toBase64, toHex } from "../core/plugin.ts";
+import {
+  definePlugin,
+  goInt,
+  goString,
+  goStrings,
+  type Initialised,
+  invalid,
+  type Reply,
+  route,
+  struct,
+  toBase64,
+  toHex,
+} from "../core/plugin.ts";
 
 /** Vault's request, in its own field names. The `recovery_*` fields belong to seals that unseal by themselves. */
 const initRequest = struct("InitRequest", {
@@ -41,27 +53,35 @@ export default definePlugin({
       whileSealed: true,
       maxBody: MAX_BODY,
       body: initRequest,
-      async handle({ body }) {
+      async handle({ body, recordAnswer }) {
         if ((await seal.status()).initialised) throw invalid("Vault is already initialized");
         refuseOtherSeals(body);
-        const { shares, rootToken } = await seal.init({
+        const settings = {
           shares: body.secret_shares,
           threshold: body.secret_threshold,
           pgpKeys: body.pgp_keys,
           rootTokenPgpKey: body.root_token_pgp_key,
-        });
-        return {
-          kind: "bare",
-          body: {
-            keys: shares.map((share) => toHex(share.reveal())),
-            keys_base64: shares.map((share) => toBase64(share.reveal())),
-            root_token: rootToken.reveal(),
-          },
         };
+        return seal.init(settings, async (made) => {
+          const reply = answerWith(made);
+          await recordAnswer(reply);
+          return reply;
+        });
       },
     }),
   ],
 });
+
+function answerWith({ shares, rootToken }: Initialised): Reply {
+  return {
+    kind: "bare",
+    body: {
+      keys: shares.map((share) => toHex(share.reveal())),
+      keys_base64: shares.map((share) => toBase64(share.reveal())),
+      root_token: rootToken.reveal(),
+    },
+  };
+}
 
 /** What a Shamir seal has no use for is refused rather than ignored: who sends it counts on it. */
 function refuseOtherSeals(body: Readonly<Record<string, number | string | readonly string[]>>): void {

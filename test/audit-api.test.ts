@@ -112,6 +112,24 @@ describe("a device made over the API", () => {
     expect(others.at("/a").lines()).toHaveLength(2);
   });
 
+  test("that turns out to keep nothing when it is reopened stands in for nobody", async () => {
+    const store = new Map<string, Uint8Array>();
+    await using first = await start(new Files(), { store });
+    const { token, keys } = await first.initAndUnseal();
+    await first.call("PUT", "sys/audit/a", { token, body: made("/a") });
+    await first[Symbol.asyncDispose]();
+
+    const [others, declared] = [new Files(), testDevice()];
+    others.devices.set("/a", Object.assign(testDevice(), { keepsNothing: true }));
+    others.closed.add("/a");
+    await using again = await start(others, { store }, true, { declared });
+    await again.unseal(keys);
+    others.closed.clear();
+    await again.reopenAudit();
+    declared.failing = () => true;
+    expect((await again.call("GET", "sys/mounts", { token })).status).toBe(500);
+  });
+
   test("records what another node is asked, too", async () => {
     const store = new Map<string, Uint8Array>();
     const [files, others] = [new Files(), new Files()];

@@ -1,5 +1,5 @@
 /** When devices fail: nothing is done, or told, that was not recorded; one device that works is enough. */
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import type { AuditDevice } from "../core/audit/device.ts";
 import { openAuditDevice } from "../cli/audit/open.ts";
 import { declare, testDevice } from "./audit-device.ts";
@@ -94,10 +94,23 @@ describe("a device that fails", () => {
 });
 
 describe("a device that keeps nothing", () => {
-  const discard = () => openAuditDevice("file", { file_path: "discard" });
+  const opened: AuditDevice[] = [];
+  const open = async (file_path: string) => {
+    const device = await openAuditDevice("file", { file_path });
+    opened.push(device);
+    return device;
+  };
+  afterEach(async () => {
+    for (const device of opened.splice(0)) await device.close();
+  });
 
-  test.each(["request", "response"] as const)("does not stand in for one that fails at the %s", async (failing) => {
-    const { server, devices, put, isThere } = await openServer(2, { nothing: await discard() });
+  test.each([
+    ["discard", "request"],
+    ["discard", "response"],
+    ["/dev/null", "request"],
+    ["/dev/null", "response"],
+  ] as const)("as %s does not stand in for one that fails at the %s", async (path, failing) => {
+    const { server, devices, put, isThere } = await openServer(2, { nothing: await open(path) });
     await using _ = server;
     for (const device of devices) device.failing = ({ type }) => type === failing;
     expect(await put("a")).toEqual(REFUSED);
@@ -105,9 +118,9 @@ describe("a device that keeps nothing", () => {
     expect(await isThere("a")).toBe(failing === "response");
   });
 
-  test("is no hindrance to one that works, and enough alone", async () => {
+  test.each(["discard", "/dev/null"])("as %s is no hindrance to one that works, and enough alone", async (path) => {
     for (const count of [0, 1]) {
-      const { server, put, isThere } = await openServer(count, { nothing: await discard() });
+      const { server, put, isThere } = await openServer(count, { nothing: await open(path) });
       await using _ = server;
       expect(await put("a")).toEqual([204, ""]);
       expect(await isThere("a")).toBe(true);

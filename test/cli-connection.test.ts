@@ -4,31 +4,30 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeCertificates, pemOf, selfSigned } from "./cli/certificates.ts";
-import { type Reachable, SECRET, serveOnPort, serveOnSocket, TOKEN } from "./cli/reachable-server.ts";
+import { SECRET, serveOnPort, serveOnSocket, TOKEN } from "./cli/reachable-server.ts";
 import { coffer, type Outcome } from "./cli/spawn.ts";
-import { EXECUTABLE, newFolder } from "./executable.ts";
+import { EXECUTABLE, newFolder, type Server } from "./executable.ts";
 
 const made = makeCertificates();
 const CA = made.authority.cert;
-const secure = serveOnPort({ certificate: made.server });
-const named = serveOnPort({ certificate: made.named });
-const expired = serveOnPort({ certificate: made.expired });
-const choosy = serveOnPort({ certificate: made.server, clientAuthority: CA });
-const plain = serveOnPort();
-afterAll(() => {
-  for (const server of [secure, named, expired, choosy, plain]) server[Symbol.dispose]();
+const servers = await Promise.all([
+  serveOnPort({ certificate: made.server }),
+  serveOnPort({ certificate: made.named }),
+  serveOnPort({ certificate: made.expired }),
+  serveOnPort({ certificate: made.server, clients: { authority: CA, one: made.client } }),
+  serveOnPort(),
+]);
+const [secure, named, expired, choosy, plain] = servers;
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.stop()));
 });
 
 type Env = Readonly<Record<string, string>>;
 
 /** Asks for the secret by the executable; `options` stand between the command and the path. */
-function get(
-  { address }: Pick<Reachable, "address">,
-  options: readonly string[] = [],
-  env: Env = {},
-): Promise<Outcome> {
+function get({ url }: Pick<Server, "url">, options: readonly string[] = [], env: Env = {}): Promise<Outcome> {
   return coffer(["kv", "get", ...options, "-field=user", "secret/app"], {
-    env: { VAULT_ADDR: address, VAULT_TOKEN: TOKEN, ...env },
+    env: { VAULT_ADDR: url, VAULT_TOKEN: TOKEN, ...env },
     program: [EXECUTABLE],
   });
 }
@@ -67,8 +66,8 @@ describe("over TLS", () => {
   ])("a server is trusted by %s", async (_, env) => expect(await get(secure, [], env)).toEqual(GOT));
 
   test("flags are over variables", async () => {
-    const wrong = { COFFER_CACERT: "/nowhere", COFFER_SKIP_VERIFY: "neither", COFFER_ADDR: plain.address };
-    const flags = [`-address=${secure.address}`, `-ca-path=${made.folder}`];
+    const wrong = { COFFER_CACERT: "/nowhere", COFFER_SKIP_VERIFY: "neither", COFFER_ADDR: plain.url };
+    const flags = [`-address=${secure.url}`, `-ca-path=${made.folder}`];
     expect(await get(secure, [...flags, "-tls-skip-verify"], wrong)).toEqual(GOT);
     expect(
       await get(named, [`-ca-cert=${CA}`, "-tls-server-name=coffer.example"], { VAULT_TLS_SERVER_NAME: "x" }),
@@ -77,11 +76,11 @@ describe("over TLS", () => {
 
   test("a certificate that signed itself is trusted where it is named", async () => {
     const own = selfSigned(newFolder(), "self");
-    using server = serveOnPort({ certificate: own });
+    await using server = await serveOnPort({ certificate: own });
     expect(await get(server, [`-ca-cert=${own.cert}`])).toEqual(GOT);
     expect(await get(server, [`-ca-cert=${CA}`])).toEqual(
       failed(
-        `the certificate of ${server.address} is not signed by one of ${CA} (DEPTH_ZERO_SELF_SIGNED_CERT)`,
+        `the certificate of ${server.url} is not signed by one of ${CA} (DEPTH_ZERO_SELF_SIGNED_CERT)`,
         NAME_CA,
         SKIP,
       ),
@@ -89,7 +88,7 @@ describe("over TLS", () => {
   });
 
   test("an unknown authority is refused", async () => {
-    const problem = `the certificate of ${secure.address} is signed by an authority that is not known here (UNABLE_TO_VERIFY_LEAF_SIGNATURE)`;
+    const problem = `the certificate of ${secure.url} is signed by an authority that is not known here (UNABLE_TO_VERIFY_LEAF_SIGNATURE)`;
     expect(await get(secure)).toEqual(failed(problem, NAME_CA, SKIP));
     expect(await get(secure, [], { VAULT_SKIP_VERIFY: "false" })).toEqual(failed(problem, NAME_CA, SKIP));
   });
@@ -97,7 +96,7 @@ describe("over TLS", () => {
   test("an expired certificate is refused", async () => {
     const hint = "renew it on the server; is this machine's clock right?";
     expect(await get(expired, [`-ca-cert=${CA}`])).toEqual(
-      failed(`the certificate of ${expired.address} has expired`, hint, SKIP),
+      failed(`the certificate of ${expired.url} has expired`, hint, SKIP),
     );
   });
 
@@ -105,10 +104,10 @@ describe("over TLS", () => {
     const hint = "ask by a name that it is for, or say that name: -tls-server-name NAME (COFFER_TLS_SERVER_NAME)";
     const trust = `-ca-cert=${CA}`;
     expect(await get(named, [trust])).toEqual(
-      failed(`the certificate of ${named.address} is not for 127.0.0.1`, hint, SKIP),
+      failed(`the certificate of ${named.url} is not for 127.0.0.1`, hint, SKIP),
     );
     expect(await get(secure, [trust, "-tls-server-name=other.example"])).toEqual(
-      failed(`the certificate of ${secure.address} is not for other.example`, hint, SKIP),
+      failed(`the certificate of ${secure.url} is not for other.example`, hint, SKIP),
     );
     expect(await get(named, [trust, "--tls-server-name", "coffer.example"])).toEqual(GOT);
     expect(await get(named, [trust], { VAULT_TLS_SERVER_NAME: "coffer.example" })).toEqual(GOT);
@@ -121,7 +120,7 @@ describe("over TLS", () => {
     expect(await get(choosy, [], env)).toEqual(GOT);
     expect(await get(choosy, [`-ca-cert=${CA}`])).toEqual(
       failed(
-        `${choosy.address} did not complete the TLS handshake`,
+        `${choosy.url} did not complete the TLS handshake`,
         `if the server speaks plain http, set COFFER_ADDR=http://127.0.0.1:${choosy.port}`,
         "if it asks for a certificate of the client, give -client-cert FILE and -client-key FILE",
       ),
@@ -131,6 +130,7 @@ describe("over TLS", () => {
   test.each(["wrong authority", "wrong name", "expired"])("nothing is sent to a server with the %s", async (which) => {
     const certificate = { "wrong authority": made.server, "wrong name": made.named, expired: made.expired }[which];
     if (certificate === undefined) throw new Error("no such certificate");
+    // No server of ours tells how many bytes came from a client that left again: what is sent must be counted here.
     let received = 0;
     const closed = Promise.withResolvers<void>();
     const listener = Bun.listen({
@@ -143,7 +143,7 @@ describe("over TLS", () => {
       },
     });
     const address = `https://127.0.0.1:${listener.port}`;
-    const { code } = await get({ address }, which === "wrong authority" ? [] : [`-ca-cert=${CA}`]);
+    const { code } = await get({ url: address }, which === "wrong authority" ? [] : [`-ca-cert=${CA}`]);
     await closed.promise;
     listener.stop(true);
     expect({ code, received }).toEqual({ code: 2, received: 0 });
@@ -188,18 +188,18 @@ describe("a mistake in the settings", () => {
 
 describe("the wrong protocol", () => {
   test("https where no TLS is spoken", async () => {
-    const address = plain.address.replace("http:", "https:");
-    const { stderr } = await get({ address });
+    const address = plain.url.replace("http:", "https:");
+    const { stderr } = await get({ url: address });
     expect(stderr).toStartWith(`coffer: error reading secret/app: ${address} did not complete the TLS handshake\n`);
-    expect(stderr).toContain(`coffer: hint: if the server speaks plain http, set COFFER_ADDR=${plain.address}\n`);
+    expect(stderr).toContain(`coffer: hint: if the server speaks plain http, set COFFER_ADDR=${plain.url}\n`);
   });
 
   test("http where TLS is spoken", async () => {
-    const address = secure.address.replace("https:", "http:");
-    expect(await get({ address })).toEqual(
+    const address = secure.url.replace("https:", "http:");
+    expect(await get({ url: address })).toEqual(
       failed(
         `the connection to ${address} broke (ECONNRESET)`,
-        `if the server speaks https, set COFFER_ADDR=${secure.address}`,
+        `if the server speaks https, set COFFER_ADDR=${secure.url}`,
       ),
     );
   });
@@ -207,7 +207,7 @@ describe("the wrong protocol", () => {
   test("flags that hold for TLS alone are told, and their variables are not", async () => {
     expect(await get(plain, [`-ca-cert=${CA}`, "-tls-server-name=x"])).toEqual({
       ...GOT,
-      stderr: `coffer: warning: -ca-cert, -tls-server-name: not used, for ${plain.address} is reached without TLS\n`,
+      stderr: `coffer: warning: -ca-cert, -tls-server-name: not used, for ${plain.url} is reached without TLS\n`,
     });
     expect(await get(plain, ["-tls-skip-verify"], { VAULT_CACERT: "/nowhere" })).toEqual(GOT);
   });
@@ -216,13 +216,14 @@ describe("the wrong protocol", () => {
 describe("without TLS, beyond this machine", () => {
   const ELSEWHERE = "http://coffer.example:8200";
   /** Requests to other machines end at the server of this test. */
-  const proxied = { http_proxy: plain.address };
+  const proxied = { http_proxy: plain.url };
   const warningFor = (address: string) =>
     `coffer: warning: tokens, key shares and secrets cross the network to ${address} in the clear: reach it by https://\n`;
 
   test.each([ELSEWHERE, "http://192.0.2.1:8200", "http://127.0.0.1.example:8200", "http://[2001:db8::1]:8200"])(
     "%s is warned of once, and used",
-    async (address) => expect(await get({ address }, [], proxied)).toEqual({ ...GOT, stderr: warningFor(address) }),
+    async (address) =>
+      expect(await get({ url: address }, [], proxied)).toEqual({ ...GOT, stderr: warningFor(address) }),
   );
 
   test("programs that read JSON get the warning beside it", async () => {
@@ -248,7 +249,7 @@ describe("without TLS, beyond this machine", () => {
 
   test("localhost is this machine, and so is every address in 127.0.0.0/8", async () => {
     for (const host of ["localhost", "127.1.2.3"]) {
-      const { stderr } = await get({ address: `http://${host}:1` });
+      const { stderr } = await get({ url: `http://${host}:1` });
       expect(stderr).toStartWith("coffer: error reading secret/app: ");
     }
   });
@@ -256,12 +257,12 @@ describe("without TLS, beyond this machine", () => {
 
 describe("over a Unix socket", () => {
   test("requests are answered, whatever proxy is set", async () => {
-    using server = serveOnSocket();
-    const env = { http_proxy: plain.address, HTTP_PROXY: plain.address };
+    await using server = await serveOnSocket();
+    const env = { http_proxy: plain.url, HTTP_PROXY: plain.url };
     expect(await get(server, [], env)).toEqual(GOT);
-    expect(await get(plain, [`--address=${server.address}`])).toEqual(GOT);
+    expect(await get(plain, [`--address=${server.url}`])).toEqual(GOT);
     const { stderr } = await get(server, [], { VAULT_TOKEN: "wrong" });
-    expect(stderr).toContain(`GET ${server.address}/v1/secret/app answered 403\n`);
+    expect(stderr).toContain(`GET ${server.url}/v1/secret/app answered 403\n`);
   });
 
   const folder = newFolder();
@@ -274,13 +275,13 @@ describe("over a Unix socket", () => {
     [`unix://${file}`, `nobody listens at unix://${file}`],
     [`unix://${long}`, `the path in unix://${long} is too long for a socket`],
   ])("what is wrong with %s is said", async (address, problem) => {
-    const { code, stderr } = await get({ address });
+    const { code, stderr } = await get({ url: address });
     expect(code).toBe(2);
     expect(stderr).toStartWith(`coffer: error reading secret/app: ${problem}\ncoffer: hint: `);
   });
 
   test("an address without a whole path is refused", async () => {
-    const { code, stderr } = await get({ address: "unix://coffer.sock" });
+    const { code, stderr } = await get({ url: "unix://coffer.sock" });
     expect({ code, stderr }).toEqual({
       code: 1,
       stderr:

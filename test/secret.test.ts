@@ -64,7 +64,7 @@ describe("a secret", () => {
 
   test("holds what init hands out, which prints without shares and token", async () => {
     const settings = { shares: 3, threshold: 2, pgpKeys: [], rootTokenPgpKey: "" };
-    const made = await initialise(openMemory(), testClock(), settings);
+    const made = await initialise(openMemory(), testClock(), settings, async (given) => given);
     const printed = [Bun.inspect(made), inspect(made, { depth: null, showHidden: true }), JSON.stringify(made)].join();
     expect(printed).not.toContain(made.rootToken.reveal());
     for (const share of made.shares) {

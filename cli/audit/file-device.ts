@@ -1,7 +1,8 @@
 /** Audit lines to a file, or to standard output. */
 
-import { write } from "node:fs";
+import { fstatSync, type Stats, statSync, write } from "node:fs";
 import { constants, type FileHandle, mkdir, open } from "node:fs/promises";
+import { devNull } from "node:os";
 import { dirname } from "node:path";
 import type { AuditDevice } from "../../core/audit/device.ts";
 import { LineWriter, type Sink } from "./line-writer.ts";
@@ -20,14 +21,17 @@ const APPENDING = O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_WRONLY;
 
 /** `mode`: what the file may be done with, and by whom; 0 leaves that as it is. */
 export async function openFileDevice(path: string, mode: number): Promise<AuditDevice> {
-  let file = await openFile(path, mode);
+  let { file, keepsNothing } = await openFile(path, mode);
   const sink = new DescriptorSink(file.fd);
   const lines = new LineWriter(sink, LIMIT_MS);
   return {
+    get keepsNothing() {
+      return keepsNothing;
+    },
     write: (line) => lines.write(line),
     async reopen() {
       const old = file;
-      file = await openFile(path, mode);
+      ({ file, keepsNothing } = await openFile(path, mode));
       sink.descriptor = file.fd;
       await lines.settled();
       await old.close();
@@ -43,7 +47,12 @@ export async function openFileDevice(path: string, mode: number): Promise<AuditD
 
 export function openStdoutDevice(): AuditDevice {
   const lines = new LineWriter(new DescriptorSink(STDOUT), LIMIT_MS);
-  return { write: (line) => lines.write(line), reopen: () => Promise.resolve(), close: () => lines.drained() };
+  return {
+    keepsNothing: isNull(fstatSync(STDOUT)),
+    write: (line) => lines.write(line),
+    reopen: () => Promise.resolve(),
+    close: () => lines.drained(),
+  };
 }
 
 /** Takes every line and keeps none. */
@@ -54,18 +63,28 @@ export const DISCARD: AuditDevice = {
   close: () => Promise.resolve(),
 };
 
-async function openFile(path: string, mode: number): Promise<FileHandle> {
+interface OpenFile {
+  readonly file: FileHandle;
+  readonly keepsNothing: boolean;
+}
+
+async function openFile(path: string, mode: number): Promise<OpenFile> {
   // Where the folder cannot be made, opening the file says why.
   await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(() => undefined);
   const file = await open(path, APPENDING, mode === 0 ? 0o600 : mode);
   try {
     const stat = await file.stat();
     if (mode !== 0 && stat.isFile() && (stat.mode & 0o777) !== mode) await file.chmod(mode);
-    return file;
+    return { file, keepsNothing: isNull(stat) };
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+/** Whether this is what `/dev/null` is, by whatever name it was reached: the number of a device tells. */
+function isNull(stat: Stats): boolean {
+  return stat.isCharacterDevice() && stat.rdev === statSync(devNull, { throwIfNoEntry: false })?.rdev;
 }
 
 /** Whether `work` is done in so many milliseconds. */

@@ -100,6 +100,10 @@ class Unopened implements AuditDevice {
     this.#cause = cause;
   }
 
+  get keepsNothing(): boolean {
+    return this.#device?.keepsNothing === true;
+  }
+
   write(line: string): Promise<void> {
     return (
       this.#device?.write(line) ?? Promise.reject(new Error("the device could not be opened", { cause: this.#cause }))

@@ -3,7 +3,7 @@ import type { AuditDeviceInfo } from "../needs.ts";
 /** Where one audit device writes to: a file, a socket. Who opens the server provides it; the engine formats lines. */
 export interface AuditDevice {
   /** No line can be had from it again. Such a device records for nobody as long as there is another. */
-  readonly keepsNothing?: true;
+  readonly keepsNothing?: boolean;
   /**
    * Hands `line`, which ends in a line break, over: when this resolves the line is out of the hands of this process, in
    * the order of the calls. Rejects when it could not be, within a bounded time; it may have been written all the same.

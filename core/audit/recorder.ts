@@ -5,15 +5,20 @@
  */
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
-import type { Reply } from "../plugin.ts";
+import type { RecordAnswer, Reply } from "../plugin.ts";
 import type { Soon } from "../soon.ts";
-import type { LineFormat, AuditedRequest, Outcome } from "./line.ts";
+import type { AuditedRequest, LineFormat, Outcome, RequestPieces } from "./line.ts";
 import type { LiveDevice } from "./live-device.ts";
 
 /** A device and how its lines are written. */
 export interface Output {
   readonly device: LiveDevice;
   readonly format: LineFormat;
+}
+
+/** With the pieces of a request as its lines have them. */
+interface Begun extends Output {
+  readonly pieces: RequestPieces;
 }
 
 /** The devices that are in use at one moment. A request is recorded by those that it began with. */
@@ -26,21 +31,33 @@ export class Recorder {
     this.#clock = clock;
   }
 
-  /** Carries out `act` between the entries of `request`. Throws what `act` throws, and ApiError `audit-failed`. */
-  async record(request: AuditedRequest, act: () => Soon<Reply>): Promise<Reply> {
-    const begun = this.outputs.map((output) => ({ ...output, pieces: output.format.begin(request) }));
+  /**
+   * Carries out `act` between the entries of `request`; `act` may record its reply itself, and what it throws after that
+   * is an entry more. Throws what `act` throws, and ApiError `audit-failed`.
+   */
+  async record(request: AuditedRequest, act: (recordAnswer: RecordAnswer) => Soon<Reply>): Promise<Reply> {
+    const begun: readonly Begun[] = this.outputs.map((output) => ({ ...output, pieces: output.format.begin(request) }));
     const asked = this.#time();
     await write(begun, ({ format, pieces }) => format.requestLine(asked, pieces));
+    let recorded: Reply | undefined;
     let outcome: Outcome;
     try {
-      outcome = { reply: await act() };
+      const reply = await act(async (early) => {
+        await this.#writeAnswer(begun, { reply: early });
+        recorded = early;
+      });
+      outcome = { reply };
     } catch (error) {
       outcome = { error };
     }
-    const answered = this.#time();
-    await write(begun, ({ format, pieces }) => format.responseLine(answered, pieces, outcome));
+    if ("error" in outcome || outcome.reply !== recorded) await this.#writeAnswer(begun, outcome);
     if ("error" in outcome) throw outcome.error;
     return outcome.reply;
+  }
+
+  #writeAnswer(begun: readonly Begun[], outcome: Outcome): Promise<void> {
+    const answered = this.#time();
+    return write(begun, ({ format, pieces }) => format.responseLine(answered, pieces, outcome));
   }
 
   #time(): string {
@@ -49,7 +66,7 @@ export class Recorder {
 }
 
 /** Resolves with the first device that has its line; the others go on with theirs. */
-async function write<T extends Output>(outputs: readonly T[], lineOf: (output: T) => string): Promise<void> {
+async function write(outputs: readonly Begun[], lineOf: (output: Begun) => string): Promise<void> {
   // One that was removed meanwhile, perhaps by this very request, is not waited for.
   const present = outputs.filter(({ device }) => !device.removed);
   if (present.length === 0) return;

@@ -8,84 +8,33 @@
  *   5. verb and headers (request.ts); an address that has guessed too often → 429 (access/refusals.ts)
  *   6. body, within limits, parsed (request.ts, json.ts)
  *   7. token, policy (admission.ts)
- *   8. audit of the request → 500 (audit/recorder.ts); what is refused from here on is recorded
+ *   8. audit of the request → 500 (from here to 13: carry-out.ts); what is refused from here on is recorded
  *   9. no token, no policy for it → 403
  *  10. unknown path → 404, unknown operation → 405
  *  11. fields validated (fields.ts)
  *  12. handler
- *  13. audit of the answer → 500
+ *  13. audit of the answer → 500; before the last step of an init
  *  14. envelope (envelope.ts), one log line
  *
  * A step answers early by throwing an ApiError; whatever else is thrown becomes `internal`, with its cause in the log.
  */
 import { Hono } from "hono";
-import type { Mounts } from "../access/mounts.ts";
-import type { Refusals } from "../access/refusals.ts";
-import type { Tokens } from "../access/tokens.ts";
-import type { Recorder } from "../audit/recorder.ts";
-import type { AuditTrail } from "../audit/trail.ts";
-import type { Clock } from "../clock.ts";
 import { ApiError, wireError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics/metrics.ts";
-import type { Operation, Reply, Route } from "../plugin.ts";
 import { soon, type Soon } from "../soon.ts";
-import { type Admission, admit, NOBODY } from "./admission.ts";
+import { admit, NOBODY } from "./admission.ts";
 import { type Answer, responseOf } from "./answer.ts";
-import type { BodyBudget } from "./body-budget.ts";
+import type { Asked, Server, Trace } from "./asked.ts";
+import { carryOut } from "./carry-out.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
-import { unknownFields, validate } from "./fields.ts";
-import type { InFlight } from "./in-flight.ts";
 import { type Incoming, incomingOf } from "./incoming.ts";
-import type { JsonObject } from "./json.ts";
 import { parsePath, parseQuery } from "./path.ts";
 import type { Peer } from "./peer.ts";
 import { checkHeaders, readFields } from "./request.ts";
-import type { Router } from "./router.ts";
-import { find, missing, mountOf, routeOf, type Target } from "./target.ts";
+import { find, routeOf } from "./target.ts";
 
 /** As Vault: more than any storage takes, less than what hurts. */
 const LARGEST_BODY = 32 * 1024 * 1024;
-
-/** What the pipeline works with. */
-export interface Server {
-  /** The routes of the system plugins. */
-  readonly system: Router<Route>;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly refusals: Refusals;
-  readonly inFlight: InFlight;
-  readonly metrics: Metrics | undefined;
-  readonly bodies: BodyBudget;
-  /** What exists only while unsealed; undefined while sealed. */
-  readonly opened: () => Opened | undefined;
-  readonly auditWhileSealed: Recorder;
-}
-
-interface Opened {
-  readonly tokens: Tokens;
-  readonly mounts: Mounts;
-  readonly audit: AuditTrail;
-}
-
-/** What is known of a request so far: for its log line and the metrics. */
-interface Trace {
-  readonly id: string;
-  readonly peer: Peer;
-  /** By the monotonic clock. */
-  readonly started: number;
-  /** The verb as it was sent. */
-  readonly method: string;
-  path: string | undefined;
-  /** The pattern of the route, which unlike the path is no secret's name. */
-  route: string | undefined;
-  /** The type of the mount that answers, or `system`. */
-  engine: string | undefined;
-  /** Whether the token has been accepted, which is where Vault starts to frame its errors. */
-  authenticated: boolean;
-  /** Set while the answer depends on whether a token or a share that was sent is a right one. */
-  guess: "token" | "share" | undefined;
-}
 
 /** The app: a `fetch` function that every runtime can serve. */
 export function createApp(server: Server): Hono<{ Bindings: Peer }> {
@@ -163,18 +112,6 @@ function answer(server: Server, request: Incoming, trace: Trace): Soon<Answer> {
   });
 }
 
-/** A request whose target is known. */
-interface Asked {
-  readonly server: Server;
-  readonly request: Incoming;
-  readonly trace: Trace;
-  /** What was unsealed when it came. */
-  readonly opened: Opened | undefined;
-  readonly target: Target;
-  readonly operation: Operation;
-  readonly route: Route | undefined;
-}
-
 /** Steps 4 to 7. */
 function answerAt(asked: Asked): Soon<Answer> {
   const { server, request, trace, opened, target, operation, route } = asked;
@@ -192,60 +129,9 @@ function answerAt(asked: Asked): Soon<Answer> {
     return soon(admit(opened?.tokens, route, request.headers), (admission) => {
       trace.guess = admission.unknownToken === undefined ? undefined : "token";
       trace.authenticated = admission.caller !== NOBODY;
-      return record(asked, fields, admission);
+      return soon(carryOut(asked, fields, admission), (made) => respond(made, route?.form ?? "envelope", trace.id));
     });
   });
-}
-
-/** Steps 8 to 14. */
-function record(asked: Asked, fields: JsonObject, admission: Admission): Soon<Answer> {
-  const { server, trace, opened, route } = asked;
-  return soon(opened === undefined ? server.auditWhileSealed : opened.audit.current(), (recorder) => {
-    const isRecorded = recorder.outputs.length > 0 && route?.audited !== false;
-    const reply = isRecorded ? recordBy(recorder, asked, fields, admission) : carryOut(asked, fields, admission);
-    return soon(reply, (made) => respond(made, route?.form ?? "envelope", trace.id));
-  });
-}
-
-/** Steps 8 to 13. */
-async function recordBy(recorder: Recorder, asked: Asked, fields: JsonObject, admission: Admission): Promise<Reply> {
-  const { trace, opened, target, operation, route } = asked;
-  const { caller, refusal, unknownToken } = admission;
-  const audited = {
-    id: trace.id,
-    operation,
-    path: target.path,
-    data: caller === NOBODY && refusal !== undefined ? fewFields(fields) : fields,
-    peer: trace.peer,
-    mount: await mountOf(target, opened?.mounts),
-    caller,
-    holder: opened?.tokens.heldBy(caller),
-    unknownToken,
-    refusal,
-    hasShares: route?.form === "bare",
-  };
-  return recorder.record(audited, () => carryOut(asked, fields, admission));
-}
-
-/** Steps 9 to 12. */
-function carryOut(
-  { server, trace, opened, target, route }: Asked,
-  fields: JsonObject,
-  admission: Admission,
-): Soon<Reply> {
-  const { caller, refusal } = admission;
-  if (refusal !== undefined) throw refusal;
-  // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
-  // or unsealed, meanwhile says nothing about who may do this now.
-  if (route?.access !== "none" && server.opened() !== opened) throw new ApiError("sealed");
-  if (route === undefined) throw missing(target);
-  const body = route.body === undefined ? undefined : validate(route.body, fields);
-  const call = { params: target.match?.params ?? {}, body, caller };
-  if (route.tellsValidity) trace.guess = "share";
-  const handle = () => route.handle(call);
-  return soon(target.mount === undefined ? handle() : target.mount.gate.run(handle), (reply) =>
-    withWarnings(reply, route, fields),
-  );
 }
 
 /** Counts a token that was none, or a share none of this coffer's. A failure of the server says nothing about either. */
@@ -254,32 +140,6 @@ function countRefusal({ refusals, metrics }: Server, error: unknown, { guess, pe
   if (error.code !== (guess === "token" ? "permission-denied" : "invalid")) return;
   refusals.count(peer.address);
   metrics?.refused(guess);
-}
-
-/** Of a request that nobody vouches for: each value becomes a hash, twice on each audit device, whose disk would fill. */
-const FEW_BYTES = 2000;
-const FEW_VALUES = 20;
-
-function fewFields(fields: JsonObject): JsonObject {
-  const text = JSON.stringify(fields);
-  return text.length <= FEW_BYTES && text.split(",").length <= FEW_VALUES ? fields : {};
-}
-
-/** Vault tells of fields that it ignored, where there is an answer to tell it in. */
-function withWarnings(reply: Reply, route: Route, fields: JsonObject): Reply {
-  if (reply.kind === "empty" || reply.kind === "bare" || reply.kind === "text") return reply;
-  const ignored = route.operation === "list" ? PAGING.filter((name) => name in fields) : ignoredFields(route, fields);
-  if (ignored.length === 0) return reply;
-  const warning = `Endpoint ignored these unrecognized parameters: [${ignored.join(" ")}]`;
-  return { ...reply, warnings: [...(reply.warnings ?? []), warning] };
-}
-
-/** Names of parts of a list, which is whole here. */
-const PAGING = ["after", "limit"];
-
-function ignoredFields({ operation, body }: Route, fields: JsonObject): readonly string[] {
-  if (operation !== "update" || body === undefined || !("entries" in body)) return [];
-  return unknownFields({ entries: body.entries as object }, fields);
 }
 
 /** Path and query, still encoded. The URL parser would decode some of it. */

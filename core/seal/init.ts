@@ -4,6 +4,9 @@
  * `core/seal-config` is claimed first and becomes the configuration last, both by swaps. What lies in between is written
  * by swaps from what was there when the claim was taken: should two nodes ever both believe in their claim (one was
  * suspended for longer than a claim lasts), one of them loses a swap and gives up.
+ *
+ * The shares and the root token are handed over before that last swap: a store whose shares nobody could be told, because
+ * no audit device took the answer, must not be one that is initialised.
  */
 import type { Driver } from "../../storage/driver.ts";
 import { firstTable, MOUNTS_PATH } from "../access/mount-table.ts";
@@ -28,10 +31,15 @@ const CLAIM_LASTS_MS = 60_000;
 const FIRST_ENTRIES = [REGISTER_PATH, CLUSTER_PATH, MOUNTS_PATH, TOKEN_SALT_PATH];
 
 /**
- * Makes a new coffer in an empty store. Throws ApiError `invalid` with Vault's texts for settings that make no sense, a
- * store that is initialised, and one that another node is initialising.
+ * Makes a new coffer in an empty store; `handOver` as `init` of SealNeeds says. Throws ApiError `invalid` with Vault's
+ * texts for settings that make no sense, a store that is initialised, and one that another node is initialising.
  */
-export async function initialise(driver: Driver, clock: Clock, settings: InitSettings): Promise<Initialised> {
+export async function initialise<T>(
+  driver: Driver,
+  clock: Clock,
+  settings: InitSettings,
+  handOver: (made: Initialised) => Promise<T>,
+): Promise<T> {
   checkSplit(settings);
   // Before anything is written: a bad key must not leave a store behind whose keys nobody has.
   const recipients = await recipientsOf(settings, clock.now());
@@ -43,9 +51,9 @@ export async function initialise(driver: Driver, clock: Clock, settings: InitSet
     const holders = recipients.shares.map(({ fingerprint }) => fingerprint);
     const register = createRegister(kek, shares, settings.threshold, holders, clock.now());
     const rootToken = await writeFirstEntries(driver, clock, before, kek, register);
-    const handedOut = await handOut(shares, rootToken, recipients, clock.now());
+    const handedOver = await handOver(await packed(shares, rootToken, recipients, clock.now()));
     if (!(await driver.swap(SEAL_CONFIG_PATH, claim.stored, encodeSealConfig(settings)))) throw lost();
-    return handedOut;
+    return handedOver;
   } catch (error) {
     await release(driver, claim);
     throw error;
@@ -92,7 +100,7 @@ async function parseNamed(key: string, name: string, now: number): Promise<Recip
 }
 
 /** What the answer holds: shares and token, each encrypted where there is a key for it. */
-async function handOut(
+async function packed(
   shares: readonly Uint8Array[],
   rootToken: string,
   recipients: Recipients,

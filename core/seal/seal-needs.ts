@@ -21,7 +21,7 @@ export function sealNeeds(seal: Seal<{ readonly cluster: Cluster }>, storageType
   };
   return {
     status,
-    init: (settings) => seal.init(settings),
+    init: (settings, handOver) => seal.init(settings, handOver),
     submit: async (share) => {
       await seal.submit(share);
       return status();

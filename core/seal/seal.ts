@@ -73,12 +73,13 @@ export class Seal<Opened> {
     return config.kind === "config" ? config : undefined;
   }
 
-  init(settings: InitSettings): Promise<Initialised> {
+  /** As `init` of SealNeeds. */
+  init<T>(settings: InitSettings, handOver: (made: Initialised) => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
       // Whatever the storage says by now: what is unsealed is initialised.
       if (this.#opened !== undefined) throw invalid("Vault is already initialized");
       try {
-        return await initialise(this.#options.driver, this.#options.clock, settings);
+        return await initialise(this.#options.driver, this.#options.clock, settings, handOver);
       } catch (error) {
         throw asApiError(error);
       }

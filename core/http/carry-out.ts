@@ -1,0 +1,91 @@
+/**
+ * Steps 8 to 13 of the way of a request (app.ts): what is recorded before and after, and in between who may, what is asked,
+ * and the handler.
+ */
+import type { Recorder } from "../audit/recorder.ts";
+import { ApiError } from "../errors.ts";
+import type { RecordAnswer, Reply, Route } from "../plugin.ts";
+import { soon, type Soon } from "../soon.ts";
+import { type Admission, NOBODY } from "./admission.ts";
+import type { Asked } from "./asked.ts";
+import { unknownFields, validate } from "./fields.ts";
+import type { JsonObject } from "./json.ts";
+import { missing, mountOf } from "./target.ts";
+
+/** Carries a request out between its entries in the audit trail, where it has any. */
+export function carryOut(asked: Asked, fields: JsonObject, admission: Admission): Soon<Reply> {
+  const { server, opened, route } = asked;
+  return soon(opened === undefined ? server.auditWhileSealed : opened.audit.current(), (recorder) => {
+    const isRecorded = recorder.outputs.length > 0 && route?.audited !== false;
+    return isRecorded ? recordBy(recorder, asked, fields, admission) : act(asked, fields, admission, nobodyRecords);
+  });
+}
+
+async function recordBy(recorder: Recorder, asked: Asked, fields: JsonObject, admission: Admission): Promise<Reply> {
+  const { trace, opened, target, operation, route } = asked;
+  const { caller, refusal, unknownToken } = admission;
+  const audited = {
+    id: trace.id,
+    operation,
+    path: target.path,
+    data: caller === NOBODY && refusal !== undefined ? fewFields(fields) : fields,
+    peer: trace.peer,
+    mount: await mountOf(target, opened?.mounts),
+    caller,
+    holder: opened?.tokens.heldBy(caller),
+    unknownToken,
+    refusal,
+    hasShares: route?.form === "bare",
+  };
+  return recorder.record(audited, (recordAnswer) => act(asked, fields, admission, recordAnswer));
+}
+
+/** Steps 9 to 12. */
+function act(
+  { server, trace, opened, target, route }: Asked,
+  fields: JsonObject,
+  admission: Admission,
+  recordAnswer: RecordAnswer,
+): Soon<Reply> {
+  const { caller, refusal } = admission;
+  if (refusal !== undefined) throw refusal;
+  // The body takes as long as its sender likes: a token that was, or could not be, checked when the server was sealed,
+  // or unsealed, meanwhile says nothing about who may do this now.
+  if (route?.access !== "none" && server.opened() !== opened) throw new ApiError("sealed");
+  if (route === undefined) throw missing(target);
+  const body = route.body === undefined ? undefined : validate(route.body, fields);
+  const call = { params: target.match?.params ?? {}, body, caller, recordAnswer };
+  if (route.tellsValidity) trace.guess = "share";
+  const handle = () => route.handle(call);
+  return soon(target.mount === undefined ? handle() : target.mount.gate.run(handle), (reply) =>
+    withWarnings(reply, route, fields),
+  );
+}
+
+const nobodyRecords = (): Promise<void> => Promise.resolve();
+
+/** Of a request that nobody vouches for: each value becomes a hash, twice on each audit device, whose disk would fill. */
+const FEW_BYTES = 2000;
+const FEW_VALUES = 20;
+
+function fewFields(fields: JsonObject): JsonObject {
+  const text = JSON.stringify(fields);
+  return text.length <= FEW_BYTES && text.split(",").length <= FEW_VALUES ? fields : {};
+}
+
+/** Vault tells of fields that it ignored, where there is an answer to tell it in. */
+function withWarnings(reply: Reply, route: Route, fields: JsonObject): Reply {
+  if (reply.kind === "empty" || reply.kind === "bare" || reply.kind === "text") return reply;
+  const ignored = route.operation === "list" ? PAGING.filter((name) => name in fields) : ignoredFields(route, fields);
+  if (ignored.length === 0) return reply;
+  const warning = `Endpoint ignored these unrecognized parameters: [${ignored.join(" ")}]`;
+  return { ...reply, warnings: [...(reply.warnings ?? []), warning] };
+}
+
+/** Names of parts of a list, which is whole here. */
+const PAGING = ["after", "limit"];
+
+function ignoredFields({ operation, body }: Route, fields: JsonObject): readonly string[] {
+  if (operation !== "update" || body === undefined || !("entries" in body)) return [];
+  return unknownFields({ entries: body.entries as object }, fields);
+}
