@@ -11,6 +11,7 @@
  */
 import type * as v from "valibot";
 import type { View } from "./barrier/view.ts";
+import type { ObjectText } from "./http/json.ts";
 import type { Caller, Needs } from "./needs.ts";
 import type { Soon } from "./soon.ts";
 
@@ -74,7 +75,7 @@ export type Reply =
   /** The same around the text of an object, which is handed on as it is: {@link parseObjectText} makes one. */
   | {
       readonly kind: "json";
-      readonly json: string;
+      readonly json: ObjectText;
       readonly leaseDuration?: number;
       readonly warnings?: readonly string[];
     }

@@ -27,7 +27,7 @@ export default defineEngine({
         soon(isEntry(path) ? view.get(path) : undefined, (stored) => {
           if (stored === undefined) throw new ApiError("not-found");
           const json = parseObjectText(stored);
-          return { kind: "json", json, leaseDuration: leaseDuration(json) ?? defaultLeaseTtl() };
+          return { kind: "json", json, leaseDuration: leaseDuration(json.text) ?? defaultLeaseTtl() };
         }),
     }),
     route({

@@ -28,9 +28,12 @@ export interface Framing {
 }
 
 /** The text of an answer (RFC 9112), to be sent as UTF-8. Header names and values are the app's own: nothing of a client is in them. */
-export function encodeAnswer({ status, headers, body }: Answer, { keepAlive, isOld, isHead }: Framing): string {
+export function encodeAnswer(
+  { status, headers, body, isAscii }: Answer,
+  { keepAlive, isOld, isHead }: Framing,
+): string {
   const content = isHead || body === undefined ? "" : body;
-  const length = Buffer.byteLength(content);
+  const length = isAscii === true ? content.length : Buffer.byteLength(content);
   let head = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n${linesOf(headers)}date: ${httpDate()}\r\n`;
   // 204 and 304 have no body, and say so by having no length (RFC 9110, §8.6); of HEAD none is known.
   if (status !== 204 && status !== 304 && !isHead) head += `content-length: ${length}\r\n`;

@@ -132,7 +132,7 @@ export class LineFormat {
     const said = warnings.length === 0 ? "" : member("warnings", JSON.stringify(warnings));
     if (reply.kind === "auth") return member("auth", this.#madeToken(reply.auth)) + said;
     const { leaseDuration } = reply;
-    const data = reply.kind === "json" ? parseObject(utf8(reply.json)) : reply.data;
+    const data = reply.kind === "json" ? parseObject(utf8(reply.json.text)) : reply.data;
     // Vault's word for an answer with a lease that cannot be renewed.
     const secret = leaseDuration === undefined ? "" : ',"secret":{}';
     if (data === null) return secret + said;

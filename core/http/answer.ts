@@ -5,6 +5,8 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>;
   /** Undefined: without a body. */
   readonly body: string | undefined;
+  /** The body is certain to be ASCII: as many bytes as characters. */
+  readonly isAscii?: boolean;
 }
 
 export function responseOf({ status, headers, body }: Answer): Response {

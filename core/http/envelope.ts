@@ -4,6 +4,7 @@
 import type { WireError } from "../errors.ts";
 import type { Reply, Route } from "../plugin.ts";
 import type { Answer } from "./answer.ts";
+import type { ObjectText } from "./json.ts";
 
 const HEADERS = {
   "cache-control": "no-store",
@@ -34,14 +35,14 @@ export function respond(reply: Reply, form: Route["form"], requestId: string): A
   if (form === "duplicate" && data !== null) {
     return send(200, { ...data, ...envelope(requestId, leaseDuration, warnings), data, auth: null });
   }
-  return sendData(requestId, leaseDuration, warnings, JSON.stringify(data));
+  return sendData(requestId, leaseDuration, warnings, { text: JSON.stringify(data), isAscii: false });
 }
 
 /** The {@link envelope} around a JSON text. Most answers are of this kind: no object is made for them. */
-function sendData(requestId: string, leaseDuration: number, warnings: readonly string[], data: string): Answer {
+function sendData(requestId: string, leaseDuration: number, warnings: readonly string[], data: ObjectText): Answer {
   const warned = warnings.length > 0 ? JSON.stringify(warnings) : "null";
-  const body = `{"request_id":"${requestId}","lease_id":"","renewable":false,"lease_duration":${leaseDuration},"wrap_info":null,"warnings":${warned},"data":${data},"auth":null}\n`;
-  return { status: 200, headers: HEADERS, body };
+  const body = `{"request_id":"${requestId}","lease_id":"","renewable":false,"lease_duration":${leaseDuration},"wrap_info":null,"warnings":${warned},"data":${data.text},"auth":null}\n`;
+  return { status: 200, headers: HEADERS, body, isAscii: data.isAscii && warnings.length === 0 };
 }
 
 export function respondWithError({ status, errors, retryAfter }: WireError): Answer {

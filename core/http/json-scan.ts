@@ -45,6 +45,8 @@ export interface Scan {
   readonly unusualNumber: boolean;
   /** Some string has a `\ud800`…`\udfff` escape, in a pair or alone. */
   readonly surrogateEscape: boolean;
+  /** No byte is above 0x7f. */
+  readonly isAscii: boolean;
 }
 
 /**
@@ -58,8 +60,9 @@ export function scanJson(bytes: Uint8Array): Scan | undefined {
   const start = scanner.at;
   scanner.value();
   const { at: end, unusualNumber, surrogateEscape } = scanner;
+  const isAscii = scanner.bits <= 0x7f;
   while (scanner.next() !== END) scanner.value();
-  return { start, end, unusualNumber, surrogateEscape };
+  return { start, end, unusualNumber, surrogateEscape, isAscii };
 }
 
 /** For each open level whether it is an object (1) or an array (0). One for all: a scan does not stop on its way. */
@@ -69,6 +72,8 @@ class Scanner {
   at = 0;
   unusualNumber = false;
   surrogateEscape = false;
+  /** Those of every byte of a string that is no escape, together. Outside of strings all are ASCII. */
+  bits = 0;
   private strings = 0;
   private memory = 0;
   private depth = 0;
@@ -163,13 +168,16 @@ class Scanner {
     const { bytes } = this;
     const start = this.at;
     let at = start + 1;
+    let bits = 0;
     for (;;) {
       const byte = bytes[at] ?? END;
       if (byte === QUOTE) break;
+      bits |= byte;
       if (byte < 0x20) throw unexpected(byte, "in string literal");
       at = byte === BACKSLASH ? this.escape(at + 1) : at + 1;
     }
     this.at = at + 1;
+    this.bits |= bits;
     this.charge(COST.string + at - start - 1);
     this.strings += 1;
     if (this.strings > MAX_STRINGS) throw tooComplex("exceeded maximum number of strings");

@@ -51,14 +51,19 @@ export function parseObject(bytes: Uint8Array): JsonObject {
   throw malformed(`json: cannot unmarshal ${kindOf(value)} into Go value of type map[string]interface {}`);
 }
 
-/**
- * As {@link parseObject}, for what is only handed on: the object's text, as it is in `bytes`. It was scanned, so it is one
- * whole JSON object and nothing else.
- */
-export function parseObjectText(bytes: Uint8Array): string {
+/** The text of one whole JSON object, as {@link parseObjectText} makes it. */
+export interface ObjectText {
+  readonly text: string;
+  /** Certain to be ASCII: then the text is as long in UTF-8, and nobody needs to look. */
+  readonly isAscii: boolean;
+}
+
+/** As {@link parseObject}, for what is only handed on: the object's text, as it is in `bytes`. */
+export function parseObjectText(bytes: Uint8Array): ObjectText {
   const scan = scanJson(bytes);
-  if (scan !== undefined && bytes[scan.start] === OPEN_OBJECT) return textOf(bytes, scan);
-  return stringify(parseObject(bytes));
+  if (scan !== undefined && bytes[scan.start] === OPEN_OBJECT)
+    return { text: textOf(bytes, scan), isAscii: scan.isAscii };
+  return { text: stringify(parseObject(bytes)), isAscii: false };
 }
 
 /** The text of a value, with the numbers as they were sent. */
