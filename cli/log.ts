@@ -14,6 +14,7 @@
 
 import { write } from "node:fs";
 import { pino } from "pino";
+import { isoTime } from "../core/iso-time.ts";
 import type { Log } from "../core/log.ts";
 import type { LogLevel } from "./log-level.ts";
 
@@ -42,7 +43,7 @@ export function openLog({ level }: { readonly level: LogLevel }): OpenLog {
     {
       level,
       base: null,
-      timestamp: () => `,"time":"${isoTime()}"`,
+      timestamp: () => `,"time":"${isoTime(Date.now())}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
     lines,
@@ -63,17 +64,7 @@ export function openLog({ level }: { readonly level: LogLevel }): OpenLog {
 function lineOf(level: LogLevel, fields: Readonly<Record<string, unknown>>, message: string): string {
   const json = JSON.stringify(fields);
   const inner = json === "{}" ? "" : `,${json.slice(1, -1)}`;
-  return `{"level":"${level}","time":"${isoTime()}"${inner},"msg":${JSON.stringify(message)}}\n`;
-}
-
-let isoNow = "";
-let isoMs = Number.NaN;
-
-/** Made once a millisecond. */
-function isoTime(): string {
-  const now = Date.now();
-  if (now !== isoMs) [isoMs, isoNow] = [now, new Date(now).toISOString()];
-  return isoNow;
+  return `{"level":"${level}","time":"${isoTime(Date.now())}"${inner},"msg":${JSON.stringify(message)}}\n`;
 }
 
 class LineQueue {

@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { LineWriter } from "../cli/audit/line-writer.ts";
 import { openAuditDevice } from "../cli/audit/open.ts";
 import { newFolder } from "./executable.ts";
-import { rejection } from "./harness.ts";
+import { rejection, turns } from "./harness.ts";
 
 /** A place that takes what is written when it is told to. */
 function heldSink() {
@@ -41,10 +41,15 @@ describe("lines to a slow place", () => {
     const writer = new LineWriter(sink, 60_000);
     const done: string[] = [];
     const write = (line: string) => writer.write(line).then(() => done.push(line));
-    const all = ["a\n", "b\n", "c\n"].map(write);
+    const all = [write("a\n")];
+    await turns(3);
+    all.push(write("b\n"));
+    await turns(3);
+    all.push(write("c\n"));
     expect(sink.sent.map(({ text }) => text)).toEqual(["a\n"]);
     sink.sent[0]?.done.resolve();
     await all[0];
+    await turns(3);
     expect(done).toEqual(["a\n"]);
     expect(sink.sent.map(({ text }) => text)).toEqual(["a\n", "b\nc\n"]);
     sink.sent[1]?.done.resolve();
@@ -53,15 +58,29 @@ describe("lines to a slow place", () => {
     expect(done).toEqual(["a\n", "b\n", "c\n"]);
   });
 
+  test("go out together when they come in one turn of the event loop", async () => {
+    const sink = heldSink();
+    const writer = new LineWriter(sink, 60_000);
+    const all = ["a\n", "b\n", "c\n"].map((line) => writer.write(line));
+    await turns(3);
+    expect(sink.sent.map(({ text }) => text)).toEqual(["a\nb\nc\n"]);
+    sink.sent[0]?.done.resolve();
+    await Promise.all(all);
+  });
+
   test("fail with the write that they were part of, and no others", async () => {
     const sink = heldSink();
     const writer = new LineWriter(sink, 60_000);
-    const outcomes = Promise.allSettled(["a\n", "b\n", "c\n"].map((line) => writer.write(line)));
+    const first = writer.write("a\n");
+    await turns(3);
+    const outcomes = Promise.allSettled([first, writer.write("b\n"), writer.write("c\n")]);
     sink.sent[0]?.done.resolve();
-    await writer.settled();
+    await first;
+    await turns(3);
     sink.sent[1]?.done.reject(new Error("no room"));
     expect((await outcomes).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
     const last = writer.write("d\n");
+    await turns(3);
     sink.sent[2]?.done.resolve();
     await last;
   });
@@ -70,6 +89,7 @@ describe("lines to a slow place", () => {
     const sink = heldSink();
     const writer = new LineWriter(sink, 20);
     const first = writer.write("a\n");
+    await turns(3);
     const second = writer.write("b\n");
     for (const line of [first, second]) expect((await rejection(line)).message).toContain("does not take");
     expect(sink.aborted).toBe(1);
@@ -77,6 +97,7 @@ describe("lines to a slow place", () => {
     sink.sent[0]?.done.resolve();
     await writer.settled();
     const later = writer.write("d\n");
+    await turns(3);
     expect(sink.sent.map(({ text }) => text)).toEqual(["a\n", "d\n"]);
     sink.sent[1]?.done.resolve();
     await later;
@@ -88,10 +109,8 @@ describe("lines to a slow place", () => {
     const line = `${"x".repeat(1024 * 1024)}\n`;
     const outcomes = Promise.allSettled(Array.from({ length: 30 }, () => writer.write(line)));
     expect((await rejection(writer.write(line))).message).toContain("too many lines");
-    while (sink.sent.length > 0) {
-      sink.sent.shift()?.done.resolve();
-      await writer.settled();
-    }
+    await turns(3);
+    sink.sent[0]?.done.resolve();
     const count = (await outcomes).filter(({ status }) => status === "fulfilled").length;
     expect(count).toBeGreaterThan(10);
     expect(count).toBeLessThan(20);

@@ -1,6 +1,7 @@
 /**
- * Lines to a place that may be slow, full or stuck. One write is under way at a time; lines that come meanwhile wait and
- * go out together in the next one, in the order in which they came. A line is done when its write is.
+ * Lines to a place that may be slow, full or stuck. One write is under way at a time; lines that come meanwhile, or in the
+ * same turn of the event loop, go out together in the next one, in the order in which they came: a write of its own costs
+ * more than a line. A line is done when its write is.
  *
  * Time and memory are bounded: a write that takes longer than the limit fails, and so does every line that waits behind
  * it and every further one until it has come to an end; lines that find too many before them fail at once.
@@ -41,7 +42,7 @@ export class LineWriter {
     const batch = (this.#next ??= { lines: [], size: 0, written: Promise.withResolvers() });
     batch.lines.push(line);
     batch.size += line.length;
-    if (this.#underWay === undefined) this.#sendNext();
+    this.#underWay ??= this.#sendNext();
     return batch.written.promise;
   }
 
@@ -55,10 +56,13 @@ export class LineWriter {
     while (this.#underWay !== undefined && !this.#stuck) await this.#underWay;
   }
 
-  #sendNext(): void {
+  /** Sends what there is at the end of this turn. */
+  async #sendNext(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
     const batch = this.#next;
     this.#next = undefined;
-    this.#underWay = batch === undefined ? undefined : this.#send(batch);
+    if (batch !== undefined) await this.#send(batch);
+    this.#underWay = this.#next === undefined ? undefined : this.#sendNext();
   }
 
   async #send({ lines, written }: Batch): Promise<void> {
@@ -71,7 +75,6 @@ export class LineWriter {
     } finally {
       clearTimeout(late);
       this.#stuck = false;
-      this.#sendNext();
     }
   }
 

@@ -90,8 +90,8 @@ export class Mounts implements MountNeeds {
   }
 
   /** The accessor of the server's own mount, where `sys` is. */
-  async systemAccessor(): Promise<string | undefined> {
-    return (await this.#table.read()).get("sys/")?.accessor;
+  systemAccessor(): Soon<string | undefined> {
+    return soon(this.#table.read(), (table) => table.get("sys/")?.accessor);
   }
 
   async list(): Promise<readonly Mount[]> {

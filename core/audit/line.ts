@@ -8,9 +8,8 @@
  *
  * While the server is sealed the salt is out of reach: then there is no hash, and lines have no bodies.
  */
-import { utf8 } from "../encoding.ts";
 import { auditError, wireError } from "../errors.ts";
-import { isObject, type JsonObject, parseObject } from "../http/json.ts";
+import { isObject, type JsonObject, objectOf } from "../http/json.ts";
 import type { Peer } from "../http/peer.ts";
 import type { Caller, HeldToken } from "../needs.ts";
 import type { Operation, Reply } from "../plugin.ts";
@@ -132,7 +131,7 @@ export class LineFormat {
     const said = warnings.length === 0 ? "" : member("warnings", JSON.stringify(warnings));
     if (reply.kind === "auth") return member("auth", this.#madeToken(reply.auth)) + said;
     const { leaseDuration } = reply;
-    const data = reply.kind === "json" ? parseObject(utf8(reply.json.text)) : reply.data;
+    const data = reply.kind === "json" ? objectOf(reply.json) : reply.data;
     // Vault's word for an answer with a lease that cannot be renewed.
     const secret = leaseDuration === undefined ? "" : ',"secret":{}';
     if (data === null) return secret + said;

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
+import { isoTime } from "../iso-time.ts";
 import type { RecordAnswer, Reply } from "../plugin.ts";
 import type { Soon } from "../soon.ts";
 import type { AuditedRequest, LineFormat, Outcome, RequestPieces } from "./line.ts";
@@ -61,7 +62,7 @@ export class Recorder {
   }
 
   #time(): string {
-    return new Date(this.#clock.now()).toISOString();
+    return isoTime(this.#clock.now());
   }
 }
 

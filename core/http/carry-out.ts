@@ -2,7 +2,7 @@
  * Steps 8 to 13 of the way of a request (app.ts): what is recorded before and after, and in between who may, what is asked,
  * and the handler.
  */
-import type { Recorder } from "../audit/recorder.ts";
+import type { AuditedRequest } from "../audit/line.ts";
 import { ApiError } from "../errors.ts";
 import type { RecordAnswer, Reply, Route } from "../plugin.ts";
 import { soon, type Soon } from "../soon.ts";
@@ -17,27 +17,29 @@ export function carryOut(asked: Asked, fields: JsonObject, admission: Admission)
   const { server, opened, route } = asked;
   return soon(opened === undefined ? server.auditWhileSealed : opened.audit.current(), (recorder) => {
     const isRecorded = recorder.outputs.length > 0 && route?.audited !== false;
-    return isRecorded ? recordBy(recorder, asked, fields, admission) : act(asked, fields, admission, nobodyRecords);
+    if (!isRecorded) return act(asked, fields, admission, nobodyRecords);
+    return soon(auditedRequest(asked, fields, admission), (audited) =>
+      recorder.record(audited, (recordAnswer) => act(asked, fields, admission, recordAnswer)),
+    );
   });
 }
 
-async function recordBy(recorder: Recorder, asked: Asked, fields: JsonObject, admission: Admission): Promise<Reply> {
+function auditedRequest(asked: Asked, fields: JsonObject, admission: Admission): Soon<AuditedRequest> {
   const { trace, opened, target, operation, route } = asked;
   const { caller, refusal, unknownToken } = admission;
-  const audited = {
+  return soon(mountOf(target, opened?.mounts), (mount) => ({
     id: trace.id,
     operation,
     path: target.path,
     data: caller === NOBODY && refusal !== undefined ? fewFields(fields) : fields,
     peer: trace.peer,
-    mount: await mountOf(target, opened?.mounts),
+    mount,
     caller,
     holder: opened?.tokens.heldBy(caller),
     unknownToken,
     refusal,
     hasShares: route?.form === "bare",
-  };
-  return recorder.record(audited, (recordAnswer) => act(asked, fields, admission, recordAnswer));
+  }));
 }
 
 /** Steps 9 to 12. */

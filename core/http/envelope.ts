@@ -39,7 +39,12 @@ export function respond(reply: Reply, form: Route["form"], requestId: string): A
 }
 
 /** The {@link envelope} around a JSON text. Most answers are of this kind: no object is made for them. */
-function sendData(requestId: string, leaseDuration: number, warnings: readonly string[], data: ObjectText): Answer {
+function sendData(
+  requestId: string,
+  leaseDuration: number,
+  warnings: readonly string[],
+  data: Pick<ObjectText, "text" | "isAscii">,
+): Answer {
   const warned = warnings.length > 0 ? JSON.stringify(warnings) : "null";
   const body = `{"request_id":"${requestId}","lease_id":"","renewable":false,"lease_duration":${leaseDuration},"wrap_info":null,"warnings":${warned},"data":${data.text},"auth":null}\n`;
   return { status: 200, headers: HEADERS, body, isAscii: data.isAscii && warnings.length === 0 };

@@ -33,8 +33,11 @@ const decoder = new TextDecoder();
 export function parseBody(bytes: Uint8Array): unknown {
   const scan = scanJson(bytes);
   if (scan === undefined) return undefined;
-  const text = textOf(bytes, scan);
-  return (scan.unusualNumber ? json.parse(text, keepText) : JSON.parse(text)) ?? undefined;
+  return parseText(textOf(bytes, scan), scan.unusualNumber) ?? undefined;
+}
+
+function parseText(text: string, unusualNumber: boolean): unknown {
+  return unusualNumber ? json.parse(text, keepText) : JSON.parse(text);
 }
 
 /** The text of the first value, which is well-formed Unicode. */
@@ -56,14 +59,21 @@ export interface ObjectText {
   readonly text: string;
   /** Certain to be ASCII: then the text is as long in UTF-8, and nobody needs to look. */
   readonly isAscii: boolean;
+  /** Some number of it would not survive a double. */
+  readonly unusualNumber: boolean;
 }
 
 /** As {@link parseObject}, for what is only handed on: the object's text, as it is in `bytes`. */
 export function parseObjectText(bytes: Uint8Array): ObjectText {
   const scan = scanJson(bytes);
   if (scan !== undefined && bytes[scan.start] === OPEN_OBJECT)
-    return { text: textOf(bytes, scan), isAscii: scan.isAscii };
-  return { text: stringify(parseObject(bytes)), isAscii: false };
+    return { text: textOf(bytes, scan), isAscii: scan.isAscii, unusualNumber: scan.unusualNumber };
+  return { text: stringify(parseObject(bytes)), isAscii: false, unusualNumber: true };
+}
+
+/** What {@link parseObject} would have made of it. */
+export function objectOf({ text, unusualNumber }: ObjectText): JsonObject {
+  return parseText(text, unusualNumber) as JsonObject;
 }
 
 /** The text of a value, with the numbers as they were sent. */

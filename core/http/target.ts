@@ -75,13 +75,14 @@ function isBare(match: Match<Route>): boolean {
 }
 
 /** What an audit entry says of the mount that a path belongs to. */
-export async function mountOf({ path, mount }: Target, mounts: Mounts | undefined): Promise<AuditedMount | undefined> {
+export function mountOf({ path, mount }: Target, mounts: Mounts | undefined): Soon<AuditedMount | undefined> {
   if (mount !== undefined) {
     const { path: point, type, accessor } = mount.entry;
     return { path: point, type, accessor, class: "secret" };
   }
   if (path.startsWith("sys/")) {
-    return { path: "sys/", type: "system", accessor: await mounts?.systemAccessor(), class: "secret" };
+    const accessor = mounts === undefined ? undefined : mounts.systemAccessor();
+    return soon(accessor, (known) => ({ path: "sys/", type: "system", accessor: known, class: "secret" }) as const);
   }
   return path.startsWith("auth/token/") ? { path: "auth/token/", type: "token", class: "auth" } : undefined;
 }
