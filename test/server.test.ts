@@ -104,8 +104,8 @@ describe("a stop", () => {
     const { token } = await server.initAndUnseal();
     await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
     // An answer of 6 MB is more than the buffers of the system hold.
-    for (let index = 0; index < 6000; index += 1) {
-      await server.call("PUT", `kv/${index}${"x".repeat(1000)}`, { token, body: { a: 1 } });
+    for (let index = 0; index < 600; index += 1) {
+      await server.call("PUT", `kv/${index}${"x".repeat(10_000)}`, { token, body: { a: 1 } });
     }
     const socket = connect(server.port, "127.0.0.1");
     let text = "";

@@ -11,7 +11,7 @@ import { Body } from "./body.ts";
 import { BadRequest, type Head, HeadReader } from "./head.ts";
 import { Input } from "./input.ts";
 import type { OnRefused } from "./refusal.ts";
-import { CONTINUE, encodeAnswer, encodeRefusal } from "./response.ts";
+import { CONTINUE, encodeAnswer, encodeRefusal, type Encoded } from "./response.ts";
 import type { Receiver, Transport } from "./transport.ts";
 
 /** Milliseconds. */
@@ -235,14 +235,14 @@ export class Connection {
   }
 
   /** Resolves when it is sent, or the connection is gone. */
-  async #write(text: string): Promise<void> {
-    if (this.#isGone) return;
+  #write(encoded: Encoded): Promise<void> | undefined {
+    if (this.#isGone) return undefined;
     const sent = new Promise<void>((resolve) => (this.#onSent = resolve));
-    this.#transport.write(text);
+    this.#transport.write(encoded);
     this.#enter("writing", WRITE_PAUSE);
     this.#end = this.#deadline - WRITE_PAUSE + ANSWER;
-    this.#unsent = this.#transport.unsent;
-    await sent;
+    this.#unsent = encoded.bytes;
+    return sent;
   }
 
   #sent(): void {

@@ -14,6 +14,9 @@ const END = "\r\n\r\n";
 /** The digits of 2^53 - 1. */
 const MAX_LENGTH_DIGITS = 16;
 
+/** Of nearly every target: visible ASCII but for `#`. */
+const PLAIN_TARGET = /^\/[!"$-~]*$/;
+const CURRENT = " HTTP/1.1";
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /**
  * Visible characters, also beyond ASCII, which curl sends as they are typed; no `#`, behind which some parsers look no
@@ -108,7 +111,7 @@ export class HeadReader {
     if (known !== undefined && isAt(bytes, line, known.bytes)) {
       const { method, target, isOld } = parseRequestLine(bytes.toString("latin1", 0, line));
       const fields = known.isOld === isOld ? known.fields : parseFields(textOf(known.bytes), isOld);
-      return { head: { method, target, isOld, ...fields }, length: line + known.bytes.length };
+      return { head: headOf(method, target, isOld, fields), length: line + known.bytes.length };
     }
     const length = findHeadEnd(bytes, looked);
     if (length === undefined) return undefined;
@@ -117,8 +120,14 @@ export class HeadReader {
     const fields = parseFields(textOf(rest), isOld);
     // A copy: a slice would keep all that came with it.
     this.#before = rest.length <= MAX_KEPT ? { bytes: Buffer.from(rest), isOld, fields } : undefined;
-    return { head: { method, target, isOld, ...fields }, length };
+    return { head: headOf(method, target, isOld, fields), length };
   }
+}
+
+/** Not by spreading, which takes longer than to read the request line. */
+function headOf(method: string, target: string, isOld: boolean, fields: Fields): Head {
+  const { headers, body, keepAlive, expectsContinue } = fields;
+  return { method, target, isOld, headers, body, keepAlive, expectsContinue };
 }
 
 /** Whether `part` stands at `start`, which is negative where there is no such place, within what a head may have. */
@@ -161,6 +170,19 @@ const SINGLE: ReadonlySet<string> = new Set([
 ]);
 
 function parseRequestLine(line: string): { method: string; target: string; isOld: boolean } {
+  return parseUsualLine(line) ?? parseAnyLine(line);
+}
+
+/** Of HTTP/1.1, a path of ASCII; undefined for any other. */
+function parseUsualLine(line: string): { method: string; target: string; isOld: boolean } | undefined {
+  if (!line.endsWith(CURRENT)) return undefined;
+  const space = line.indexOf(" ");
+  const method = line.slice(0, space);
+  const target = line.slice(space + 1, -CURRENT.length);
+  return TOKEN.test(method) && PLAIN_TARGET.test(target) ? { method, target, isOld: false } : undefined;
+}
+
+function parseAnyLine(line: string): { method: string; target: string; isOld: boolean } {
   const [method = "", target = "", version = "", ...more] = line.split(" ");
   const decoded = decodeUtf8(target);
   if (more.length > 0 || !TOKEN.test(method) || decoded === undefined || !TARGET.test(decoded))

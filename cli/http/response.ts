@@ -27,35 +27,46 @@ export interface Framing {
   readonly isHead: boolean;
 }
 
-/** The text of an answer (RFC 9112), to be sent as UTF-8. Header names and values are the app's own: nothing of a client is in them. */
+/** A text to be sent as UTF-8, and how many bytes that are: to count them would have it copied once more. */
+export interface Encoded {
+  readonly text: string;
+  readonly bytes: number;
+}
+
+/** An answer as it is sent (RFC 9112). Header names and values are the app's own: nothing of a client is in them. */
 export function encodeAnswer(
   { status, headers, body, isAscii }: Answer,
   { keepAlive, isOld, isHead }: Framing,
-): string {
+): Encoded {
   const content = isHead || body === undefined ? "" : body;
   const length = isAscii === true ? content.length : Buffer.byteLength(content);
-  let head = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n${linesOf(headers)}date: ${httpDate()}\r\n`;
+  const start = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n`;
+  const lines = linesOf(headers);
+  let rest = `date: ${httpDate()}\r\n`;
   // 204 and 304 have no body, and say so by having no length (RFC 9110, §8.6); of HEAD none is known.
-  if (status !== 204 && status !== 304 && !isHead) head += `content-length: ${length}\r\n`;
-  if (!keepAlive) head += "connection: close\r\n";
-  else if (isOld) head += "connection: keep-alive\r\n";
-  return `${head}\r\n${content}`;
+  if (status !== 204 && status !== 304 && !isHead) rest += `content-length: ${length}\r\n`;
+  if (!keepAlive) rest += "connection: close\r\n";
+  else if (isOld) rest += "connection: keep-alive\r\n";
+  rest += "\r\n";
+  return { text: `${start}${lines.text}${rest}${content}`, bytes: start.length + lines.bytes + rest.length + length };
 }
 
-/** The text of an answer to what could not be read: no body, and the connection ends. */
-export function encodeRefusal(status: number): string {
+/** An answer to what could not be read: no body, and the connection ends. */
+export function encodeRefusal(status: number): Encoded {
   return encodeAnswer({ status, headers: {}, body: undefined }, { keepAlive: false, isOld: false, isHead: false });
 }
 
-export const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+const CONTINUE_TEXT = "HTTP/1.1 100 Continue\r\n\r\n";
+export const CONTINUE: Encoded = { text: CONTINUE_TEXT, bytes: CONTINUE_TEXT.length };
 
 /** Of headers that were written before, their lines. */
-const written = new WeakMap<Answer["headers"], string>();
+const written = new WeakMap<Answer["headers"], Encoded>();
 
-function linesOf(headers: Answer["headers"]): string {
+function linesOf(headers: Answer["headers"]): Encoded {
   let lines = written.get(headers);
   if (lines !== undefined) return lines;
-  lines = Object.entries(headers).reduce((all, [name, value]) => `${all}${name}: ${value}\r\n`, "");
+  const text = Object.entries(headers).reduce((all, [name, value]) => `${all}${name}: ${value}\r\n`, "");
+  lines = { text, bytes: Buffer.byteLength(text) };
   written.set(headers, lines);
   return lines;
 }

@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net";
 import type { Outbox } from "./outbox.ts";
+import type { Encoded } from "./response.ts";
 
 export interface Transport {
   /** Without brackets; undefined over a Unix socket. */
@@ -11,8 +12,8 @@ export interface Transport {
   readonly remotePort: number | undefined;
   /** Bytes that were written and that the client has not taken yet. */
   readonly unsent: number;
-  /** Sends it as UTF-8: `onDrain` follows, or `onClose`. */
-  write(text: string): void;
+  /** Sends it: `onDrain` follows, or `onClose`. */
+  write(encoded: Encoded): void;
   pause(): void;
   resume(): void;
   /** Closes this side when all is sent. */
@@ -65,7 +66,7 @@ export class NodeTransport implements Transport {
     return this.#socket.writableLength;
   }
 
-  write(text: string): void {
+  write({ text }: Encoded): void {
     const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.length; at += PIECE) this.#socket.write(bytes.subarray(at, at + PIECE), this.#onSent);
   }
@@ -97,8 +98,9 @@ export class BunTransport implements Transport {
   readonly #socket: Bun.Socket<unknown>;
   readonly #receiver: Receiver;
   readonly #outbox: Outbox;
-  /** Bytes where the system has taken some of a text. */
-  #unsent: (string | Uint8Array)[] = [];
+  readonly #unsent: Encoded[] = [];
+  /** What the system has not taken of the first of them, if it has taken some. */
+  #rest: Buffer | undefined;
   #isEnding = false;
   #isClosed = false;
 
@@ -112,11 +114,13 @@ export class BunTransport implements Transport {
   }
 
   get unsent(): number {
-    return this.#unsent.reduce((sum, next) => sum + Buffer.byteLength(next), 0);
+    const [first, ...others] = this.#unsent;
+    if (first === undefined) return 0;
+    return others.reduce((sum, { bytes }) => sum + bytes, this.#rest?.length ?? first.bytes);
   }
 
-  write(text: string): void {
-    if (!this.#isClosed && this.#unsent.push(text) === 1) this.#outbox.add(this);
+  write(encoded: Encoded): void {
+    if (!this.#isClosed && this.#unsent.push(encoded) === 1) this.#outbox.add(this);
   }
 
   pause(): void {
@@ -146,13 +150,14 @@ export class BunTransport implements Transport {
     for (;;) {
       const [next] = this.#unsent;
       if (next === undefined) break;
-      const sent = this.#socket.write(next);
+      const sent = this.#socket.write(this.#rest ?? next.text);
       // Less than none: the connection is gone, and `close` follows.
       if (sent < 0) return;
-      if (sent < Buffer.byteLength(next)) {
-        if (sent > 0) this.#unsent[0] = (typeof next === "string" ? Buffer.from(next) : next).subarray(sent);
+      if (sent < (this.#rest?.length ?? next.bytes)) {
+        if (sent > 0) this.#rest = (this.#rest ?? Buffer.from(next.text)).subarray(sent);
         return;
       }
+      this.#rest = undefined;
       this.#unsent.shift();
     }
     this.#receiver.onDrain();
@@ -163,7 +168,8 @@ export class BunTransport implements Transport {
   closed(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#unsent = [];
+    this.#unsent.length = 0;
+    this.#rest = undefined;
     this.#receiver.onClose();
   }
 }

@@ -3,6 +3,7 @@
  * asked and what was answered come out. Nothing in it takes time.
  */
 import { type Accepted, Connection } from "../../cli/http/connection.ts";
+import type { Encoded } from "../../cli/http/response.ts";
 import type { HeaderFields } from "../../cli/http/head.ts";
 import type { Answer as AppAnswer } from "../../core/http/answer.ts";
 import type { Receiver, Transport } from "../../cli/http/transport.ts";
@@ -59,7 +60,8 @@ export class FakeTransport implements Transport {
     this.receiver = receiver;
   }
 
-  write(text: string): void {
+  write({ text, bytes }: Encoded): void {
+    if (Buffer.byteLength(text) !== bytes) throw new Error(`${bytes} bytes were said of a text that has others`);
     this.sent.push(text);
     if (!this.isFull) this.receiver.onDrain();
   }
