@@ -40,14 +40,15 @@ export interface Receiver {
 
 export class NodeTransport implements Transport {
   readonly #socket: Socket;
-  readonly #onSent: () => void;
+  readonly #onSent: (error?: Error | null) => void;
 
   constructor(socket: Socket, receiver: Receiver) {
     this.#socket = socket;
     socket.on("data", (chunk: Buffer) => receiver.onData(chunk));
     socket.on("end", () => receiver.onEnd());
-    this.#onSent = () => {
-      if (socket.writableLength === 0) receiver.onDrain();
+    // What is dropped is not sent: with it taken for sent the next request would be carried out, for nobody.
+    this.#onSent = (error) => {
+      if (!error && socket.writableLength === 0) receiver.onDrain();
     };
     // What went wrong is the client's affair; "close" follows.
     socket.on("error", () => undefined);
