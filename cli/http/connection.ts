@@ -7,6 +7,7 @@
  */
 import type { Answer } from "../../core/http/answer.ts";
 import type { HeaderValues, Incoming } from "../../core/http/incoming.ts";
+import { type Backlog, isLarge } from "./backlog.ts";
 import { Body } from "./body.ts";
 import { BadRequest, type Head, HeadReader } from "./head.ts";
 import { Input } from "./input.ts";
@@ -46,6 +47,8 @@ export interface Accepted {
   readonly isStopping: () => boolean;
   /** Told of what the app is never asked. */
   readonly onRefused?: OnRefused | undefined;
+  /** Of all connections of the server. */
+  readonly backlog: Backlog;
   /** Milliseconds since some fixed moment. */
   readonly now: () => number;
 }
@@ -154,6 +157,12 @@ export class Connection {
         await this.#input.more();
         head = this.#takeHead();
       }
+      this.#phase = "app";
+      this.#deadline = Infinity;
+      if (this.#accepted.backlog.isOver) {
+        await this.#accepted.backlog.turn();
+        if (this.#isGone) return;
+      }
       const body = this.#bodyOf(head);
       const asked = this.#ask(head, body);
       const answer = asked instanceof Promise ? await asked : asked;
@@ -214,8 +223,6 @@ export class Connection {
   #ask({ method, target, headers }: Head, body: Body | undefined): Answer | Promise<Answer> {
     const { remoteAddress, remotePort } = this.#transport;
     const address = remoteAddress === undefined ? undefined : this.#accepted.addressOf(remoteAddress, headers);
-    this.#phase = "app";
-    this.#deadline = Infinity;
     return this.#accepted.app({
       method,
       target,
@@ -234,15 +241,23 @@ export class Connection {
     this.#enter("body", BODY_PAUSE);
   }
 
-  /** Resolves when it is sent, or the connection is gone. */
+  /**
+   * Resolves when it is sent, or the connection is gone. Not async, for then the text would be kept beside what the
+   * transport makes of it until that is sent.
+   */
   #write(encoded: Encoded): Promise<void> | undefined {
     if (this.#isGone) return undefined;
     const sent = new Promise<void>((resolve) => (this.#onSent = resolve));
     this.#transport.write(encoded);
     this.#enter("writing", WRITE_PAUSE);
     this.#end = this.#deadline - WRITE_PAUSE + ANSWER;
-    this.#unsent = encoded.bytes;
-    return sent;
+    this.#unsent = isLarge(encoded) ? this.#transport.unsent : encoded.bytes;
+    return isLarge(encoded) && this.#unsent > 0 ? this.#hold(encoded.bytes, sent) : sent;
+  }
+
+  async #hold(bytes: number, sent: Promise<void>): Promise<void> {
+    using _held = this.#accepted.backlog.hold(this.#transport, bytes);
+    await sent;
   }
 
   #sent(): void {

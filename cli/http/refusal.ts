@@ -1,5 +1,5 @@
 /** Why a connection, or a request that the app never gets, is refused. */
-export const REFUSALS = ["malformed", "handshake", "full"] as const;
+export const REFUSALS = ["malformed", "handshake", "full", "unread"] as const;
 
 export type Refusal = (typeof REFUSALS)[number];
 

@@ -1,6 +1,7 @@
 /** The sockets: accepts connections up to a limit, looks after their time, and stops without dropping a request. */
 import type { Server as TlsServer, TlsOptions, TLSSocket } from "node:tls";
 import { type Clock, systemClock } from "../../core/clock.ts";
+import { Backlog } from "./backlog.ts";
 import { type Accepted, Connection } from "./connection.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Outbox } from "./outbox.ts";
@@ -14,7 +15,7 @@ const DRAIN_MS = 30_000;
 /** Of this machine: `port` 0 lets the system choose one. */
 export type Where = { readonly host: string; readonly port: number } | { readonly path: string };
 
-export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "now"> {
+export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "backlog" | "now"> {
   /** One beyond takes the place of the connection that is idle the longest; where none is, it is closed at once. */
   readonly maxConnections: number;
   /** Without: in the clear. */
@@ -49,7 +50,14 @@ export class HttpServer {
 
   private constructor({ app, addressOf, onRefused, maxConnections, clock = systemClock }: HttpServerOptions) {
     this.#clock = clock;
-    this.#accepted = { app, addressOf, onRefused, isStopping: () => this.#isStopping, now: () => clock.monotonic() };
+    this.#accepted = {
+      app,
+      addressOf,
+      onRefused,
+      isStopping: () => this.#isStopping,
+      backlog: new Backlog(clock, onRefused),
+      now: () => clock.monotonic(),
+    };
     this.#handshakes = new Handshakes((why, address) => onRefused?.("handshake", why, address));
     this.#maxConnections = maxConnections;
     this.#stopChecks = clock.every(CHECK_MS, () => this.#check());

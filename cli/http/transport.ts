@@ -3,6 +3,7 @@
  * memory and time than those of `node:net`; TLS is `node:tls`, whose certificates can be renewed.
  */
 import type { Socket } from "node:net";
+import { isLarge } from "./backlog.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Encoded } from "./response.ts";
 
@@ -89,7 +90,7 @@ export class NodeTransport implements Transport {
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.#socket.resetAndDestroy();
   }
 }
 
@@ -99,9 +100,8 @@ export class BunTransport implements Transport {
   readonly #socket: Bun.Socket<unknown>;
   readonly #receiver: Receiver;
   readonly #outbox: Outbox;
-  readonly #unsent: Encoded[] = [];
-  /** What the system has not taken of the first of them, if it has taken some. */
-  #rest: Buffer | undefined;
+  /** Bytes where the system has been asked to take a text, and has not taken all of it. */
+  readonly #unsent: { readonly text: string | Buffer; readonly bytes: number }[] = [];
   #isEnding = false;
   #isClosed = false;
 
@@ -115,13 +115,15 @@ export class BunTransport implements Transport {
   }
 
   get unsent(): number {
-    const [first, ...others] = this.#unsent;
-    if (first === undefined) return 0;
-    return others.reduce((sum, { bytes }) => sum + bytes, this.#rest?.length ?? first.bytes);
+    return this.#unsent.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   write(encoded: Encoded): void {
-    if (!this.#isClosed && this.#unsent.push(encoded) === 1) this.#outbox.add(this);
+    if (this.#isClosed) return;
+    const count = this.#unsent.push(encoded);
+    // What is large goes at once: those of a whole turn would be in memory together.
+    if (isLarge(encoded)) this.flush();
+    else if (count === 1) this.#outbox.add(this);
   }
 
   pause(): void {
@@ -151,14 +153,14 @@ export class BunTransport implements Transport {
     for (;;) {
       const [next] = this.#unsent;
       if (next === undefined) break;
-      const sent = this.#socket.write(this.#rest ?? next.text);
+      const sent = this.#socket.write(next.text);
       // Less than none: the connection is gone, and `close` follows.
       if (sent < 0) return;
-      if (sent < (this.#rest?.length ?? next.bytes)) {
-        if (sent > 0) this.#rest = (this.#rest ?? Buffer.from(next.text)).subarray(sent);
+      if (sent < next.bytes) {
+        const rest = (typeof next.text === "string" ? Buffer.from(next.text) : next.text).subarray(sent);
+        this.#unsent[0] = { text: rest, bytes: rest.length };
         return;
       }
-      this.#rest = undefined;
       this.#unsent.shift();
     }
     this.#receiver.onDrain();
@@ -170,7 +172,6 @@ export class BunTransport implements Transport {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#unsent.length = 0;
-    this.#rest = undefined;
     this.#receiver.onClose();
   }
 }

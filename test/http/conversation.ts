@@ -2,12 +2,13 @@
  * One connection of the HTTP server, without a socket: bytes go in in the pieces that a test chooses, and what the app was
  * asked and what was answered come out. Nothing in it takes time.
  */
+import { Backlog } from "../../cli/http/backlog.ts";
 import { type Accepted, Connection } from "../../cli/http/connection.ts";
 import type { Encoded } from "../../cli/http/response.ts";
 import type { HeaderFields } from "../../cli/http/head.ts";
 import type { Answer as AppAnswer } from "../../core/http/answer.ts";
 import type { Receiver, Transport } from "../../cli/http/transport.ts";
-import { turns } from "../harness.ts";
+import { testClock, turns } from "../harness.ts";
 import { type Answer, parseAnswers } from "./answers.ts";
 
 /** A request as the app got it. */
@@ -101,12 +102,17 @@ export interface Opened {
 }
 
 /** A connection that is served. */
-export function openConnection(app: Accepted["app"], now = () => 0): Opened {
+export function openConnection(
+  app: Accepted["app"],
+  now = () => 0,
+  backlog = new Backlog(testClock(), undefined),
+): Opened {
   let made: FakeTransport | undefined;
   const connection = new Connection((receiver) => (made = new FakeTransport(receiver)), {
     app,
     addressOf: (socket) => socket,
     isStopping: () => false,
+    backlog,
     now,
   });
   if (made === undefined) throw new Error("the connection has no transport");

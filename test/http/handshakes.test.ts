@@ -78,8 +78,8 @@ test("a reader that takes nothing is cut off", async () => {
   socket.on("secureConnect", () => socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
   await once(socket, "data");
   socket.pause();
-  for (let look = 0; look < 10; look += 1) await server.clock.pass(30_000);
   const closed = closing(socket);
+  for (let look = 0; look < 10; look += 1) await server.clock.pass(30_000);
   socket.resume();
   await closed;
 });

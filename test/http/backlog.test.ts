@@ -1,0 +1,152 @@
+/** What all connections together may hold of answers that are not taken. The clock is the test's. */
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { Backlog } from "../../cli/http/backlog.ts";
+import { Outbox } from "../../cli/http/outbox.ts";
+import type { Refusal } from "../../cli/http/refusal.ts";
+import { BunTransport } from "../../cli/http/transport.ts";
+import { testClock, turns } from "../harness.ts";
+import { openConnection, type Opened, textAnswer } from "./conversation.ts";
+import { HEAD } from "./sockets.ts";
+
+const LARGE = "x".repeat(4 * 1024 * 1024);
+/** So many large answers are within the budget. */
+const ROOM = 31;
+
+/** What needs nothing but promises is done by then, and what waits for the next turn of the event loop is not. */
+async function withinTurn(): Promise<void> {
+  for (let step = 0; step < 50; step += 1) await Promise.resolve();
+}
+
+/** Connections of one server, on which `count` clients have a large answer each and take nothing. */
+async function stalled(count: number) {
+  const clock = testClock();
+  const refused: Refusal[] = [];
+  let timers = 0;
+  const every = (ms: number, act: () => void) => {
+    timers += 1;
+    const stop = clock.every(ms, act);
+    return () => {
+      timers -= 1;
+      stop();
+    };
+  };
+  const backlog = new Backlog({ ...clock, every }, (reason) => refused.push(reason));
+  let asked = 0;
+  const open = () => {
+    const opened = openConnection(() => ((asked += 1), textAnswer(LARGE)), undefined, backlog);
+    opened.transport.isFull = true;
+    opened.transport.unsent = LARGE.length;
+    opened.transport.receiver.onData(Buffer.from(HEAD));
+    return opened;
+  };
+  const connections: Opened[] = [];
+  while (connections.length < count) {
+    connections.push(open());
+    // As the runtime does between what comes on one socket and on the next.
+    await withinTurn();
+  }
+  const askedAtOnce = asked;
+  await turns(2);
+  const askedSoon = asked;
+  await turns(count);
+  return {
+    connections,
+    refused,
+    askedAtOnce,
+    askedSoon,
+    isLookedAt: () => timers > 0,
+    asked: () => asked,
+    open,
+    /** So many looks, before each of which `each` happens. */
+    async looks(looks: number, each?: () => void) {
+      for (let look = 0; look < looks; look += 1) {
+        each?.();
+        await clock.pass(100);
+      }
+    },
+    closed: () => connections.flatMap(({ transport }, index) => (transport.isClosed ? [index] : [])),
+  };
+}
+
+const indexes = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
+
+function take({ transport }: Opened): void {
+  transport.unsent -= 1;
+}
+
+describe("when clients take nothing", () => {
+  test("and hold no more than the budget, they have the time that every client has", async () => {
+    const server = await stalled(ROOM);
+    await server.looks(100);
+    expect(server.closed()).toEqual([]);
+  });
+
+  test("those who have taken nothing for the longest are cut off until there is room", async () => {
+    const server = await stalled(ROOM + 10);
+    const [first, second] = server.connections as [Opened, Opened];
+    await server.looks(9);
+    expect(server.closed()).toEqual([]);
+    expect(server.isLookedAt()).toBe(true);
+    take(second);
+    await server.looks(1);
+    expect(server.closed()).toEqual([0, ...indexes(2, 11)]);
+    expect(server.refused).toEqual(Array.from({ length: 10 }, () => "unread"));
+    await first.served;
+    expect(server.isLookedAt()).toBe(false);
+    await server.looks(100);
+    expect(server.closed()).toHaveLength(10);
+  });
+
+  test("they do so while the others take all", async () => {
+    const server = await stalled(ROOM + 10);
+    const readers = server.connections.slice(5);
+    await server.looks(9);
+    for (const { transport } of readers) transport.receiver.onDrain();
+    await withinTurn();
+    await server.looks(10);
+    expect(server.closed()).toEqual([]);
+  });
+
+  test("a client that goes on reading is not cut off, however much there is", async () => {
+    const server = await stalled(ROOM + 20);
+    const readers = server.connections.slice(0, ROOM + 10);
+    await server.looks(50, () => readers.forEach(take));
+    expect(server.closed()).toEqual(indexes(ROOM + 10, ROOM + 20));
+  });
+});
+
+describe("when there is more than the budget", () => {
+  test("requests that came together are answered one in each turn", async () => {
+    const server = await stalled(50);
+    expect(server.askedAtOnce).toBe(ROOM + 1);
+    expect(server.askedSoon).toBeWithin(ROOM + 2, ROOM + 4);
+    expect(server.asked()).toBe(50);
+  });
+
+  test("what a client has sent is not carried out when it has gone before its turn", async () => {
+    const server = await stalled(ROOM + 1);
+    const late = [server.open(), server.open()] as const;
+    late[0].transport.receiver.onClose();
+    await Promise.all([late[0].served, turns(5)]);
+    expect(server.asked()).toBe(ROOM + 2);
+  });
+});
+
+test("a large answer goes to the system at once, small ones at the end of the turn", async () => {
+  const written: (string | Uint8Array)[] = [];
+  const socket = { remoteAddress: "", remotePort: 0, write: (text: string) => (written.push(text), text.length) };
+  const receiver = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
+  const outbox = new Outbox();
+  const transport = () => new BunTransport(socket as unknown as Bun.Socket<unknown>, receiver, outbox);
+  for (const text of ["small", LARGE, "small, too"]) transport().write({ text, bytes: text.length });
+  expect(written).toEqual([LARGE]);
+  await turns(1);
+  expect(written).toEqual([LARGE, "small", "small, too"]);
+});
+
+test("an answer that waits to be taken is in memory once", async () => {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "backlog-child.ts")]);
+  const { held, heap } = (await child.stdout.json()) as { held: number; heap: number };
+  expect(heap / held).toBeWithin(0.9, 1.3);
+});
