@@ -52,6 +52,12 @@ function certificatesIn(text: string): string[] {
   return (text.match(PEM_CERTIFICATE) ?? []).filter((pem) => certificateOf(pem) !== undefined);
 }
 
+/** Whether a PEM text has at least one certificate, and each that begins in it is whole. */
+export function hasWholeCertificates(text: string): boolean {
+  const begun = text.split("-----BEGIN CERTIFICATE-----").length - 1;
+  return begun > 0 && certificatesIn(text).length === begun;
+}
+
 function certificateOf(pem: string): X509Certificate | undefined {
   try {
     return new X509Certificate(pem);

@@ -22,7 +22,8 @@ export class RefusedConnections {
   };
 
   family(): Family {
-    const help = "Connections that ended for a malformed request, a failed TLS handshake or want of room.";
+    const help =
+      "Connections that ended for a malformed request, a failed TLS handshake, want of room, or an answer that nobody took.";
     return this.#counts.family("coffer_connections_refused_total", help, "reason");
   }
 }

@@ -70,7 +70,10 @@ export async function runServer(options: ServerOptions): Promise<number> {
       return fate.dead ? NEVER : coffer.answer(request);
     };
     const listener = await tryListen(app, { ...config.listener, address, onRefused: refused.add });
-    hangUps.add(async () => listener.reload());
+    hangUps.add(async () => {
+      await listener.reload();
+      return true;
+    });
     log.info({ address: listener.url, storage: storage.type, version: packageJson.version }, "listening");
     process.stdout.write(dev === undefined ? `Coffer listens on ${listener.url}\n` : devBanner(listener.url, dev));
 

@@ -1,7 +1,9 @@
 /** The listener's certificate, its key, and whose certificates clients may show. */
+import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext, type TlsOptions } from "node:tls";
 import { CliError, fileProblem } from "./errors.ts";
+import { hasWholeCertificates } from "./pem-files.ts";
 
 export interface TlsFiles {
   /** PEM: the server's certificate, those of the authorities between behind it. */
@@ -13,17 +15,23 @@ export interface TlsFiles {
   readonly requireClientCert: boolean;
 }
 
-/** Reads the files. Throws CliError when one cannot be read, or when they do not fit together. */
+/**
+ * Reads the files. Throws CliError when one cannot be read, is empty or cut off, as it is for a moment while it is replaced,
+ * or when they do not fit together.
+ */
 export function readTls({ cert, key, clientCa, requireClientCert }: TlsFiles): TlsOptions {
+  const keyText = read(key, "tls_key_file");
   const options: TlsOptions = {
-    cert: read(cert, "tls_cert_file"),
-    key: read(key, "tls_key_file"),
-    ...(clientCa !== undefined && { ca: read(clientCa, "tls_client_ca_file"), requestCert: true }),
+    cert: readCertificates(cert, "tls_cert_file"),
+    key: keyText,
+    // Never empty: the runtime would then take certificates of whatever authorities it knows itself.
+    ...(clientCa !== undefined && { ca: readCertificates(clientCa, "tls_client_ca_file"), requestCert: true }),
     rejectUnauthorized: requireClientCert,
     minVersion: "TLSv1.2",
     ALPNProtocols: ["http/1.1"],
   };
   try {
+    createPrivateKey(keyText);
     createSecureContext(options);
   } catch {
     // The library's message may quote the file.
@@ -33,6 +41,15 @@ export function readTls({ cert, key, clientCa, requireClientCert }: TlsFiles): T
     );
   }
   return options;
+}
+
+function readCertificates(path: string, name: string): string {
+  const text = read(path, name);
+  if (hasWholeCertificates(text)) return text;
+  throw new CliError(
+    `${path} holds no certificate, or one that is not whole`,
+    `${name} under [listener] names this file; it holds certificates in PEM form`,
+  );
 }
 
 function read(path: string, name: string): string {

@@ -67,8 +67,8 @@ export interface Coffer extends AsyncDisposable {
   fetch(request: Request, peer?: Peer): Response | Promise<Response>;
   /** The same for a listener that reads requests itself: for neither side a `Request` or `Response` is made. */
   answer(request: Incoming): Soon<Answer>;
-  /** Has every audit device go on in what now has its name: its file was renamed. What fails is logged. */
-  reopenAudit(): Promise<void>;
+  /** Has every audit device go on in what now has its name: its file was renamed. False when one failed, which is logged. */
+  reopenAudit(): Promise<boolean>;
 }
 
 /** What exists only while unsealed. */

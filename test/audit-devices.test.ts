@@ -1,6 +1,8 @@
 /** Audit devices on files, and what every device shares: order, batches, what is slow, gone or stuck. */
 import { describe, expect, test } from "bun:test";
 import {
+  readdirSync,
+  readlinkSync,
   closeSync,
   constants,
   existsSync,
@@ -117,6 +119,15 @@ describe("lines to a slow place", () => {
   });
 });
 
+/** Of a descriptor that is closed by now: nothing. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
 describe("a file", () => {
   const path = () => join(newFolder(), "logs", "audit.log");
 
@@ -159,6 +170,17 @@ describe("a file", () => {
     await device.close();
     expect([readFileSync(victim, "utf8"), statSync(victim).mode & 0o777]).toEqual(["mine\n", 0o644]);
     expect(readFileSync(`${file_path}.1`, "utf8")).toBe("a\n");
+  });
+
+  test("that is reopened several times at once is open once", async () => {
+    const file_path = path();
+    const device = await openAuditDevice("file", { file_path });
+    await Promise.all(Array.from({ length: 5 }, () => device.reopen()));
+    const open = readdirSync("/proc/self/fd").filter((fd) => linkOf(`/proc/self/fd/${fd}`) === file_path);
+    expect(open).toHaveLength(1);
+    await device.write("a\n");
+    await device.close();
+    expect(readFileSync(file_path, "utf8")).toBe("a\n");
   });
 
   test("that was renamed is made anew when it is reopened, and no line is lost between the two", async () => {

@@ -1,6 +1,6 @@
 /** The executable with an audit file: a disk that is full, a log that is rotated, a busy run, what it does not start with. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AuditLine } from "./audit-device.ts";
 import { mountDisk, skipDisks } from "./disk.ts";
@@ -160,6 +160,33 @@ test("SIGHUP without anything to reopen changes nothing", async () => {
   server.signal("SIGHUP");
   await server.until(() => server.stderr.includes("reloaded"));
   expect((await server.call("GET", "sys/seal-status")).status).toBe(200);
+});
+
+test("one SIGHUP right after another leaves a server that goes on", async () => {
+  const file = join(newFolder(), "audit.log");
+  const { server } = await startAudited(file);
+  await using _ = server;
+  for (let pair = 0; pair < 5; pair += 1) {
+    const before = server.log.length;
+    for (let signal = 0; signal < 3; signal += 1) server.signal("SIGHUP");
+    await server.until(() => server.log.slice(before).some(({ msg }) => msg === "reloaded"));
+  }
+  expect(existsSync(file)).toBe(true);
+  server.signal("SIGTERM");
+  expect(await server.exited).toBe(0);
+});
+
+test("a reload that one file did not take part in is not told as one", async () => {
+  const file = join(newFolder(), "audit.log");
+  const { server } = await startAudited(file);
+  await using _ = server;
+  renameSync(file, `${file}.1`);
+  symlinkSync(`${file}.1`, file);
+  server.signal("SIGHUP");
+  await server.until(() => server.log.some(({ msg }) => msg === "an audit device could not be reopened"));
+  server.signal("SIGTERM");
+  expect(await server.exited).toBe(0);
+  expect(server.log.map(({ msg }) => msg)).not.toContain("reloaded");
 });
 
 test.each([

@@ -133,7 +133,7 @@ export interface TestServer extends AsyncDisposable {
   initAndUnseal(shares?: number, threshold?: number): Promise<Unsealed>;
   /** Gives shares until the server is unsealed. */
   unseal(keys: readonly string[]): Promise<void>;
-  reopenAudit(): Promise<void>;
+  reopenAudit(): Promise<boolean>;
 }
 
 export interface StartOptions {

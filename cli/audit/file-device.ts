@@ -24,18 +24,21 @@ export async function openFileDevice(path: string, mode: number): Promise<AuditD
   let { file, keepsNothing } = await openFile(path, mode);
   const sink = new DescriptorSink(file.fd);
   const lines = new LineWriter(sink, LIMIT_MS);
+  const reopen = async () => {
+    const old = file;
+    ({ file, keepsNothing } = await openFile(path, mode));
+    sink.descriptor = file.fd;
+    await lines.settled();
+    await old.close();
+  };
+  /** In turn: two at once would lose a file, which the runtime ends the process for. */
+  let reopening = Promise.resolve();
   return {
     get keepsNothing() {
       return keepsNothing;
     },
     write: (line) => lines.write(line),
-    async reopen() {
-      const old = file;
-      ({ file, keepsNothing } = await openFile(path, mode));
-      sink.descriptor = file.fd;
-      await lines.settled();
-      await old.close();
-    },
+    reopen: () => (reopening = reopening.catch(() => undefined).then(reopen)),
     async close() {
       await lines.drained();
       // A write that is stuck may still come to an end: were the file closed, its number would be another one's by then.

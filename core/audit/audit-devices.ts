@@ -70,9 +70,11 @@ export class AuditDevices implements AsyncDisposable {
     }
   }
 
-  async reopen(): Promise<void> {
+  /** False when one of them could not be, which the log tells. */
+  async reopen(): Promise<boolean> {
     const devices = [...this.declared.map(({ device }) => device), ...this.#made.values()];
-    await Promise.all(devices.map((device) => device.reopen()));
+    const done = await Promise.all(devices.map((device) => device.reopen()));
+    return done.every(Boolean);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -41,11 +41,14 @@ export class LiveDevice {
     this.#failing = false;
   }
 
-  async reopen(): Promise<void> {
+  /** False when that failed, which the log tells: it goes on as it was. */
+  async reopen(): Promise<boolean> {
     try {
       await this.#device.reopen();
+      return true;
     } catch (error) {
       this.#log.error({ device: this.info.path, err: error }, "an audit device could not be reopened");
+      return false;
     }
   }
 

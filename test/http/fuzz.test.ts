@@ -10,7 +10,7 @@ import { started } from "./sockets.ts";
 import { cut, mutated, randomFrom } from "./mutations.ts";
 import { readRequests, type Reference } from "./reference-parser.ts";
 
-const STREAMS = process.env["SLOW"] === "1" ? 100_000 : 3000;
+const STREAMS = process.env["SLOW"] === "1" ? 1_000_000 : 100_000;
 /** Verbs of which the app gets the body. */
 const WITH_BODY = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
