@@ -29,6 +29,8 @@ interface Answer {
 }
 
 export interface Client {
+  /** Which server it asks, for messages. */
+  readonly name: string;
   /** `path` is below /v1/ and not yet encoded. Rejects with CliError (exit code 2) on any status that is not accepted. */
   request(method: "GET" | "PUT" | "POST" | "DELETE", path: string, options: RequestOptions): Promise<Answer>;
 }
@@ -45,6 +47,7 @@ export function openClient({ connection, token: findToken, terminal }: ClientOpt
   let found: Promise<Setting | undefined> | undefined;
 
   return {
+    name,
     async request(method, path, { body, query, failure, accept }) {
       const asked = `v1/${encodePath(path)}${query === undefined ? "" : `?${query}`}`;
       const token = await (found ??= findToken());

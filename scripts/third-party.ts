@@ -36,7 +36,7 @@ To use another version of openpgp (LGPL-3.0, section 4)
   executable is built from the source of Coffer, into which any version with the same interface can be put:
 
     npm ci
-    npm install --no-save openpgp@VERSION     or a folder: npm install --no-save --install-links /path/to/openpgpjs
+    npm install --no-save openpgp@VERSION     or your own copy, packed by npm pack: npm install --no-save ./openpgp-VERSION.tgz
     npm run build
 
   dist/coffer then holds that version. No key or signature is needed for it to run.

@@ -20,24 +20,30 @@ export async function checkServer(client: Client, version: string, now: () => nu
   try {
     const { body } = await client.request("GET", "sys/health", { failure, accept: () => true });
     const health = checkAnswer(Health, body, failure);
-    return [stateOf(health, version), timeOf(health, now())];
+    return [stateOf(client.name, health, version), timeOf(health, now())];
   } catch (error) {
-    return [unknown("server", asCliError(error).message)];
+    const { message, hints } = asCliError(error);
+    return [unknown("server", message, hints.join("; "))];
   }
 }
 
-function stateOf({ initialized, sealed, version: running }: v.InferOutput<typeof Health>, version: string): Check {
+/** `address`: which server was asked, for that need not be the one of the configuration. */
+function stateOf(
+  address: string,
+  { initialized, sealed, version: running }: v.InferOutput<typeof Health>,
+  version: string,
+): Check {
   const name = "server";
-  if (!initialized) return advise(name, "it answers and is not initialised", "coffer operator init");
-  if (sealed) return advise(name, "it answers and is sealed", "coffer operator unseal");
+  if (!initialized) return advise(name, `${address} answers and is not initialised`, "coffer operator init");
+  if (sealed) return advise(name, `${address} answers and is sealed`, "coffer operator unseal");
   if (running !== version) {
     return advise(
       name,
-      `it runs version ${running}; this is ${version}`,
+      `${address} runs version ${running}; this is ${version}`,
       "restart it to run the version that is installed",
     );
   }
-  return ok(name, `it answers and is unsealed, version ${running}`);
+  return ok(name, `${address} answers and is unsealed, version ${running}`);
 }
 
 function timeOf({ server_time_utc }: v.InferOutput<typeof Health>, now: number): Check {
