@@ -9,36 +9,45 @@ interface UnderWay {
   readonly address: string | undefined;
 }
 
-/** TLS handshakes that are under way, and when their time is over: the runtime leaves one open that takes too long. */
+/**
+ * TLS handshakes that are under way. Their time is limited, for the runtime leaves one open that takes too long; and so is
+ * their number, apart from that of connections: to begin one costs a client nothing, and must put nobody else out.
+ */
 export class Handshakes {
+  /** The oldest is the first. */
   readonly #underWay = new Map<TLSSocket, UnderWay>();
+  readonly #most: number;
   readonly #onFailed: (why: string, address: string | undefined) => void;
 
-  constructor(onFailed: (why: string, address: string | undefined) => void) {
+  constructor(most: number, onFailed: (why: string, address: string | undefined) => void) {
+    this.#most = most;
     this.#onFailed = onFailed;
   }
 
-  get size(): number {
-    return this.#underWay.size;
-  }
-
+  /** When there are too many, the oldest makes way: a client that means it is done soon. */
   begin(socket: TLSSocket, now: number): void {
+    const [oldest] = this.#underWay.keys();
+    if (oldest !== undefined && this.#underWay.size >= this.#most)
+      this.#end(oldest, "the TLS handshake made way for a newer one");
     this.#underWay.set(socket, { deadline: now + HANDSHAKE_MS, address: socket.remoteAddress });
     socket.once("close", () => this.#failed(socket, "the TLS handshake failed"));
   }
 
-  /** Whoever comes to the end of it is no longer counted here. */
-  done(socket: TLSSocket): void {
-    this.#underWay.delete(socket);
+  /** Whoever comes to the end of it is no longer counted here. False: it has been ended before. */
+  done(socket: TLSSocket): boolean {
+    return this.#underWay.delete(socket);
   }
 
   /** Looks at the clock: ends those whose time is over. */
   check(now: number): void {
     for (const [socket, { deadline }] of this.#underWay) {
-      if (now < deadline) continue;
-      this.#failed(socket, "the TLS handshake took too long");
-      socket.destroy();
+      if (now >= deadline) this.#end(socket, "the TLS handshake took too long");
     }
+  }
+
+  #end(socket: TLSSocket, why: string): void {
+    this.#failed(socket, why);
+    socket.destroy();
   }
 
   #failed(socket: TLSSocket, why: string): void {

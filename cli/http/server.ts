@@ -16,7 +16,10 @@ const DRAIN_MS = 30_000;
 export type Where = { readonly host: string; readonly port: number } | { readonly path: string };
 
 export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "backlog" | "now"> {
-  /** One beyond takes the place of the connection that is idle the longest; where none is, it is closed at once. */
+  /**
+   * One beyond takes the place of the connection that is idle the longest; where none is, it is closed at once. Over TLS as
+   * many again may be in their handshake, and have no place yet.
+   */
   readonly maxConnections: number;
   /** Without: in the clear. */
   readonly tls?: TlsOptions | undefined;
@@ -58,7 +61,7 @@ export class HttpServer {
       backlog: new Backlog(clock, onRefused),
       now: () => clock.monotonic(),
     };
-    this.#handshakes = new Handshakes((why, address) => onRefused?.("handshake", why, address));
+    this.#handshakes = new Handshakes(maxConnections, (why, address) => onRefused?.("handshake", why, address));
     this.#maxConnections = maxConnections;
     this.#stopChecks = clock.every(CHECK_MS, () => this.#check());
   }
@@ -145,13 +148,13 @@ export class HttpServer {
     const { createServer } = await import("node:tls");
     const common = { allowHalfOpen: true, noDelay: true };
     const server: TlsServer = createServer({ ...common, ...options }, (socket) => {
-      this.#handshakes.done(socket);
-      if (this.#isStopping) socket.destroy();
+      if (!this.#handshakes.done(socket)) return;
       // Where a certificate may be left out, one that is shown must hold all the same.
-      else if (!socket.authorized && hasCertificate(socket)) {
+      if (!socket.authorized && hasCertificate(socket)) {
         this.#accepted.onRefused?.("handshake", "the client's certificate does not hold", socket.remoteAddress);
         socket.destroy();
-      } else this.#accept((receiver) => new NodeTransport(socket, receiver));
+      } else if (this.#admits(socket)) this.#accept((receiver) => new NodeTransport(socket, receiver));
+      else socket.destroy();
     });
     server.on("connection", (socket: TLSSocket) => this.#awaitHandshake(socket));
     // One that fails is the client's affair; "close" follows, which the handshakes listen to.
@@ -173,20 +176,16 @@ export class HttpServer {
   }
 
   #awaitHandshake(socket: TLSSocket): void {
-    if (this.#admits(socket)) this.#handshakes.begin(socket, this.#clock.monotonic());
-    else socket.destroy();
+    if (this.#isStopping) socket.destroy();
+    else this.#handshakes.begin(socket, this.#clock.monotonic());
   }
 
   /** Whoever comes while the server stops comes too late. */
   #admits(socket: { readonly remoteAddress?: string | undefined }): boolean {
     if (this.#isStopping) return false;
-    if (this.#hasRoom() || this.#makeRoom()) return true;
+    if (this.#connections.size < this.#maxConnections || this.#makeRoom()) return true;
     this.#accepted.onRefused?.("full", "there are too many connections", socket.remoteAddress || undefined);
     return false;
-  }
-
-  #hasRoom(): boolean {
-    return this.#connections.size + this.#handshakes.size < this.#maxConnections;
   }
 
   /** Ends the connection that has been idle the longest: a client that only holds connections keeps nobody out. */

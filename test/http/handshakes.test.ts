@@ -1,19 +1,20 @@
-/** Connections over TLS that never get past the handshake, or take nothing: they count, and their time is limited. */
+/** Connections over TLS that never get past the handshake: they are limited in time and number, and keep nobody out. */
 import { expect, test } from "bun:test";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import type { OnRefused } from "../../cli/http/refusal.ts";
 import { textAnswer } from "./conversation.ts";
 import { makeCertificates, pemOf } from "../cli/certificates.ts";
-import { client, started } from "./sockets.ts";
+import { client, CLOSING, HEAD, started } from "./sockets.ts";
 
 const made = makeCertificates();
 
 const tls = pemOf(made.server);
 
 /** A server over TLS. */
-function overTls(maxConnections: number, app = () => textAnswer("hello")) {
-  return started(app, { maxConnections, tls });
+function overTls(maxConnections: number, onRefused?: OnRefused) {
+  return started(() => textAnswer("hello"), { maxConnections, tls, onRefused });
 }
 
 function closing(socket: Socket): Promise<unknown> {
@@ -26,7 +27,7 @@ async function ask(port: number): Promise<string> {
   let text = "";
   socket.on("data", (bytes) => (text += bytes.toString("latin1")));
   socket.on("error", () => undefined);
-  socket.on("secureConnect", () => socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  socket.on("secureConnect", () => socket.write(CLOSING));
   await closing(socket);
   return text;
 }
@@ -42,44 +43,64 @@ test("one that does not shake hands is closed after ten seconds", async () => {
   await Promise.all([nothing.closed, begun.closed]);
 });
 
-test("they count as connections", async () => {
-  await using server = await overTls(2);
-  const waiting = [client(server.port), client(server.port)];
-  await Promise.all(waiting.map(({ socket }) => once(socket, "connect")));
-  expect(await ask(server.port)).toBe("");
-  for (const { socket, closed } of waiting) {
-    socket.destroy();
-    await closed;
-  }
-  let text = "";
-  while (text === "") text = await ask(server.port);
-  expect(text).toEndWith("hello");
-});
-
-test("an idle connection makes way for each of them", async () => {
-  await using server = await overTls(2);
-  const closed: Promise<unknown>[] = [];
-  for (let opened = 0; opened < 2; opened += 1) {
-    const idle = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
-    idle.on("error", () => undefined);
-    closed.push(closing(idle));
-    idle.on("secureConnect", () => idle.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
-    await once(idle, "data");
-  }
-  const late = [client(server.port), client(server.port)];
-  await Promise.all(closed);
-  for (const { socket } of late) socket.destroy();
-});
-
-test("a reader that takes nothing is cut off", async () => {
-  await using server = await overTls(10, () => textAnswer("x".repeat(64 * 1024 * 1024)));
-  const socket = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
+/** A connection that is idle, with an answer behind it. */
+async function idle(port: number) {
+  const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });
   socket.on("error", () => undefined);
-  socket.on("secureConnect", () => socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
-  await once(socket, "data");
-  socket.pause();
   const closed = closing(socket);
-  for (let look = 0; look < 10; look += 1) await server.clock.pass(30_000);
-  socket.resume();
-  await closed;
+  socket.write(HEAD);
+  await once(socket, "data");
+  return { socket, closed };
+}
+
+/** Clients that begin no more than a connection, one after the other. */
+async function unfinished(port: number, count: number) {
+  const clients: ReturnType<typeof client>[] = [];
+  while (clients.length < count) {
+    const last = client(port);
+    await once(last.socket, "connect");
+    clients.push(last);
+  }
+  return clients;
+}
+
+test("there are no more of them than connections are allowed, and the oldest makes way", async () => {
+  await using server = await overTls(3);
+  const clients = await unfinished(server.port, 10);
+  await Promise.all(clients.slice(0, 7).map(({ closed }) => closed));
+  // One more, which goes to its end: the next one makes way for it.
+  expect(await ask(server.port)).toEndWith("hello");
+  await clients[7]?.closed;
+  expect(clients.slice(8).map(({ socket }) => socket.readyState)).toEqual(["open", "open"]);
+});
+
+test("no connection makes way for them, but the one that is idle the longest for who is done", async () => {
+  await using server = await overTls(2);
+  const first = await idle(server.port);
+  await unfinished(server.port, 2);
+  server.clock.advance(1000);
+  const second = await idle(server.port);
+  const clients = await unfinished(server.port, 10);
+  await Promise.all(clients.slice(0, 8).map(({ closed }) => closed));
+  for (const { socket } of [first, second]) {
+    server.clock.advance(1000);
+    socket.write(HEAD);
+    await once(socket, "data");
+  }
+  expect(await ask(server.port)).toEndWith("hello");
+  await first.closed;
+  second.socket.write(HEAD);
+  await once(second.socket, "data");
+  second.socket.destroy();
+});
+
+test("who is done is closed when every connection is busy, and told as one too many", async () => {
+  const told: (string | undefined)[][] = [];
+  await using server = await overTls(1, (...refused) => told.push(refused));
+  const busy = await idle(server.port);
+  busy.socket.write(HEAD + HEAD.slice(0, 10));
+  await once(busy.socket, "data");
+  expect(await ask(server.port)).toBe("");
+  expect(told).toEqual([["full", "there are too many connections", "127.0.0.1"]]);
+  busy.socket.destroy();
 });

@@ -62,6 +62,16 @@ test("a handshake that takes too long, once", async () => {
   expect(server.told).toEqual([["handshake", "the TLS handshake took too long", "127.0.0.1"]]);
 });
 
+test("a handshake that makes way", async () => {
+  await using server = await telling({ isTls: true });
+  const old = client(server.port);
+  await once(old.socket, "connect");
+  const late = client(server.port);
+  await old.closed;
+  expect(server.told).toEqual([["handshake", "the TLS handshake made way for a newer one", "127.0.0.1"]]);
+  late.socket.destroy();
+});
+
 test("a client's certificate that does not hold", async () => {
   await using server = await telling({ isTls: true });
   const told = server.next();
