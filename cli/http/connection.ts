@@ -45,7 +45,7 @@ export interface Accepted {
   readonly addressOf: (socket: string, headers: HeaderValues) => string;
   /** Whether the server is stopping: then each answer is the last of its connection. */
   readonly isStopping: () => boolean;
-  /** Told of what the app is never asked. */
+  /** Told of what the app is never asked, and of who is cut off for the sake of the others. */
   readonly onRefused?: OnRefused | undefined;
   /** Of all connections of the server. */
   readonly backlog: Backlog;

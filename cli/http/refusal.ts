@@ -1,4 +1,4 @@
-/** Why a connection, or a request that the app never gets, is refused. */
+/** Why a connection is refused or cut off, or a request never gets to the app. */
 export const REFUSALS = ["malformed", "handshake", "full", "unread"] as const;
 
 export type Refusal = (typeof REFUSALS)[number];

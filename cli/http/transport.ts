@@ -90,6 +90,7 @@ export class NodeTransport implements Transport {
   }
 
   destroy(): void {
+    // Closed in order, one that is full keeps its answer and its descriptor for some ten seconds more.
     this.#socket.resetAndDestroy();
   }
 }
