@@ -107,27 +107,23 @@ export class HeadReader {
   read(bytes: Buffer, looked: number): { readonly head: Head; readonly length: number } | undefined {
     // A CR alone is part of the line, which it spoils.
     const line = bytes.indexOf(LF) - 1;
-    const known = this.#before;
-    if (known !== undefined && isAt(bytes, line, known.bytes)) {
-      const { method, target, isOld } = parseRequestLine(bytes.toString("latin1", 0, line));
-      const fields = known.isOld === isOld ? known.fields : parseFields(textOf(known.bytes), isOld);
-      return { head: headOf(method, target, isOld, fields), length: line + known.bytes.length };
-    }
-    const length = findHeadEnd(bytes, looked);
+    const known = this.#before !== undefined && isAt(bytes, line, this.#before.bytes) ? this.#before : undefined;
+    const length = known === undefined ? findHeadEnd(bytes, looked) : line + known.bytes.length;
     if (length === undefined) return undefined;
     const { method, target, isOld } = parseRequestLine(bytes.toString("latin1", 0, line));
-    const rest = bytes.subarray(line, length);
-    const fields = parseFields(textOf(rest), isOld);
-    // A copy: a slice would keep all that came with it.
-    this.#before = rest.length <= MAX_KEPT ? { bytes: Buffer.from(rest), isOld, fields } : undefined;
-    return { head: headOf(method, target, isOld, fields), length };
+    const fields = known?.isOld === isOld ? known.fields : this.#parse(bytes.subarray(line, length), isOld);
+    // Not by spreading, which takes longer than to read the request line.
+    const { headers, body, keepAlive, expectsContinue } = fields;
+    return { head: { method, target, isOld, headers, body, keepAlive, expectsContinue }, length };
   }
-}
 
-/** Not by spreading, which takes longer than to read the request line. */
-function headOf(method: string, target: string, isOld: boolean, fields: Fields): Head {
-  const { headers, body, keepAlive, expectsContinue } = fields;
-  return { method, target, isOld, headers, body, keepAlive, expectsContinue };
+  /** `bytes`: from the break behind the request line to the empty line. */
+  #parse(bytes: Buffer, isOld: boolean): Fields {
+    const fields = parseFields(bytes.toString("latin1", 0, bytes.length - END.length), isOld);
+    // A copy: a slice would keep all that came with it.
+    this.#before = bytes.length <= MAX_KEPT ? { bytes: Buffer.from(bytes), isOld, fields } : undefined;
+    return fields;
+  }
 }
 
 /** Whether `part` stands at `start`, which is negative where there is no such place, within what a head may have. */
@@ -136,12 +132,7 @@ function isAt(bytes: Buffer, start: number, part: Buffer): boolean {
   return start >= 0 && end <= Math.min(bytes.length, MAX_HEAD) && part.compare(bytes, start, end) === 0;
 }
 
-/** The lines below the request line, each with its break before it, without the empty one. */
-function textOf(bytes: Buffer): string {
-  return bytes.toString("latin1", 0, bytes.length - END.length);
-}
-
-/** `text`: of {@link textOf}. */
+/** `text`: for each line its break before it. */
 function parseFields(text: string, isOld: boolean): Fields {
   const [, ...lines] = text.split("\r\n");
   if (lines.length > MAX_HEADERS) throw new BadRequest("too many headers");

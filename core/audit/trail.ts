@@ -6,11 +6,12 @@ import type { Barrier } from "../barrier/barrier.ts";
 import { randomBytes } from "../crypto.ts";
 import { sameBytes, uuidOf } from "../encoding.ts";
 import { ApiError, invalid } from "../errors.ts";
+import { isoTime } from "../iso-time.ts";
 import type { AuditDeviceInfo, AuditNeeds } from "../needs.ts";
+import type { Soon } from "../soon.ts";
 import type { AuditDevices } from "./audit-devices.ts";
 import type { AuditDevice } from "./device.ts";
 import { type Hash, hashWith } from "./leaves.ts";
-import type { Soon } from "../soon.ts";
 import { LineFormat } from "./line.ts";
 import type { LiveDevice } from "./live-device.ts";
 import { type LineOptions, parseLineOptions } from "./options.ts";
@@ -168,7 +169,7 @@ export class AuditTrail implements AuditNeeds {
   async #test(device: AuditDevice): Promise<void> {
     const id = uuidOf(randomBytes(16));
     const request = { id, operation: "update", namespace: { id: "root" }, path: "sys/audit/test" };
-    const time = new Date(this.#devices.clock.now()).toISOString();
+    const time = isoTime(this.#devices.clock.now());
     try {
       await device.write(`${JSON.stringify({ time, type: "request", auth: { token_type: "default" }, request })}\n`);
     } catch {
