@@ -1,8 +1,8 @@
 /** The command line as a whole: parses the arguments, runs one command, and turns every failure into words and a code. */
 
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import manifest from "../package.json";
-import { normaliseArguments } from "./arguments.ts";
+import { normaliseArguments, type OptionNames } from "./arguments.ts";
 import { declareClient } from "./client-commands.ts";
 import { declareServer } from "./commands/server.ts";
 import { declareVersion } from "./commands/version.ts";
@@ -19,7 +19,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     onExit: (code) => (exitCode = code),
   });
   try {
-    const normalised = normaliseArguments(withHelpLast(args), optionsWithValue(program));
+    const normalised = normaliseArguments(withHelpLast(args), optionNames(program));
     await program.parseAsync(normalised, { from: "user" }).catch((error) => {
       // Help and version end the parser by an error too.
       if (!(error instanceof CommanderError) || !SHOWN.has(error.code)) throw error;
@@ -73,10 +73,19 @@ function declare(terminal: Terminal, { onHelp, onExit }: Ends): Command {
   return program;
 }
 
-/** The long names, without dashes, of every option of every command that takes a value. */
-function optionsWithValue(command: Command): Set<string> {
-  const own = command.options.filter((option) => option.required).map((option) => option.name());
-  return new Set([...own, ...command.commands.flatMap((child) => [...optionsWithValue(child)])]);
+/** Of all commands. A flag can be taken back, which says more than to leave it out where a variable sets it too. */
+function optionNames(program: Command): OptionNames {
+  const names = { takesValue: new Set<string>(), flags: new Set<string>() };
+  for (const command of withSubcommands(program)) {
+    const flags = command.options.filter(({ required }) => !required).map((option) => option.name());
+    for (const option of command.options) (option.required ? names.takesValue : names.flags).add(option.name());
+    for (const flag of flags) command.addOption(new Option(`--no-${flag}`).hideHelp());
+  }
+  return names;
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 /** The parser's complaint in this program's form: without its prefix, its suggestion as the hint. */

@@ -5,7 +5,7 @@ import { injectedVariable } from "../cli/environment.ts";
 import { coffer } from "./cli/spawn.ts";
 
 describe("arguments", () => {
-  const values = new Set(["format", "field", "description"]);
+  const names = { takesValue: new Set(["format", "field", "description"]), flags: new Set(["dev", "tls-skip-verify"]) };
 
   test.each([
     ["-format=json", ["--format=json"]],
@@ -16,14 +16,19 @@ describe("arguments", () => {
     ["kv put a - k=-x -5 --x", ["kv", "put", "a", "-", "k=-x", "-5", "--x"]],
     ["-dev -- -dev -x=y", ["--dev", "--", "-dev", "-x=y"]],
     ["-field -- -dev", ["--field", "--", "--dev"]],
-  ])("%s", (typed, expected) => expect(normaliseArguments(typed.split(" "), values)).toEqual(expected));
+    ["-dev=true --tls-skip-verify=1", ["--dev", "--tls-skip-verify"]],
+    ["-dev=false --tls-skip-verify=F", ["--no-dev", "--no-tls-skip-verify"]],
+    ["-dev=yes -format=true -other=false", ["--dev=yes", "--format=true", "--other=false"]],
+  ])("%s", (typed, expected) => expect(normaliseArguments(typed.split(" "), names)).toEqual(expected));
 
   test("that were normalised stay as they are", () => {
-    const words = fc.array(fc.oneof(fc.string(), fc.constantFrom("-dev", "-format", "--", "-", "-field=x", "-h")));
+    const words = fc.array(
+      fc.oneof(fc.string(), fc.constantFrom("-dev", "-format", "--", "-", "-field=x", "-h", "-dev=false")),
+    );
     fc.assert(
       fc.property(words, (args) => {
-        const once = normaliseArguments(args, values);
-        expect(normaliseArguments(once, values)).toEqual(once);
+        const once = normaliseArguments(args, names);
+        expect(normaliseArguments(once, names)).toEqual(once);
         expect(once).toHaveLength(args.length);
       }),
     );

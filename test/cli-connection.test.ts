@@ -53,6 +53,7 @@ describe("over TLS", () => {
     ["--ca-path FOLDER", ["--ca-path", made.folder]],
     ["-tls-skip-verify", ["-tls-skip-verify"]],
     ["--tls-skip-verify", ["--tls-skip-verify"]],
+    ["-tls-skip-verify=true", ["-tls-skip-verify=true"]],
   ])("a server is trusted by %s", async (_, options) => expect(await get(secure, options)).toEqual(GOT));
 
   test.each<[string, Env]>([
@@ -64,6 +65,11 @@ describe("over TLS", () => {
     ["COFFER_SKIP_VERIFY over VAULT_SKIP_VERIFY", { COFFER_SKIP_VERIFY: "1", VAULT_SKIP_VERIFY: "false" }],
     ["VAULT_CACERT over VAULT_CAPATH", { VAULT_CACERT: CA, VAULT_CAPATH: "/nowhere" }],
   ])("a server is trusted by %s", async (_, env) => expect(await get(secure, [], env)).toEqual(GOT));
+
+  test("a flag that is taken back is over a variable", async () => {
+    const { code, stdout } = await get(secure, ["-tls-skip-verify=false"], { VAULT_SKIP_VERIFY: "true" });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
 
   test("flags are over variables", async () => {
     const wrong = { COFFER_CACERT: "/nowhere", COFFER_SKIP_VERIFY: "neither", COFFER_ADDR: plain.url };

@@ -36,6 +36,14 @@ export class Body implements IncomingBody {
     return this.#isBroken || this.#chunks !== undefined ? Infinity : this.#left;
   }
 
+  /**
+   * Throws BadRequest where what has come is no body. To be called before it is read, for it may never be: nothing is
+   * carried out of a request about whose end a proxy and this server may disagree.
+   */
+  check(): void {
+    if (this.#chunks !== undefined) new Chunks().take(this.#input.bytes);
+  }
+
   /** All of it. Throws as {@link read}. */
   async whole(): Promise<Buffer> {
     const whole = this.takeWhole();

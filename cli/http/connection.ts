@@ -164,6 +164,7 @@ export class Connection {
         if (this.#isGone) return;
       }
       const body = this.#bodyOf(head);
+      body?.check();
       const asked = this.#ask(head, body);
       const answer = asked instanceof Promise ? await asked : asked;
       const keepAlive = head.keepAlive && !this.#accepted.isStopping() && this.#isDrainable(head, body);

@@ -2,7 +2,7 @@
  * What is refused, and that nothing behind it is taken for another request. Every row runs in one piece and byte by byte.
  */
 import { describe, expect, test } from "bun:test";
-import { converse } from "./conversation.ts";
+import { converse, textAnswer } from "./conversation.ts";
 
 /** Behind every request that is refused: what a smuggler would like to have answered. */
 const SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -212,6 +212,20 @@ describe.each([
     expect(bytewise.answers.map((answer) => answer.status)).toEqual([status]);
   });
 });
+
+test.each(["GET", "LIST", "HEAD", "OPTIONS", "DELETE", "POST"])(
+  "no %s with a bad chunk is carried out",
+  async (method) => {
+    let asked = 0;
+    // The body is nothing to this app.
+    const app = () => ((asked += 1), textAnswer("done"));
+    for (const [, , request] of chunks) {
+      const { answers } = await converse([request.replace("POST", method) + SMUGGLED], app);
+      expect(answers.map(({ status }) => status)).toEqual([400]);
+    }
+    expect(asked).toBe(0);
+  },
+);
 
 test("a head is refused as soon as it is too long, though its end never comes", async () => {
   const { answers } = await converse([
