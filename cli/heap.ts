@@ -6,18 +6,30 @@ import { fullGC, heapSize } from "bun:jsc";
 
 /** How long after a request the heap is looked at, in milliseconds. */
 export const LOOK_MS = 100;
+/** Bytes of answers, each of which leaves several times as much behind, after which it is looked at in any case. */
+const MUCH = 16 * 1024 * 1024;
 /** What may come to what was alive at the last collection: half of it, and this many bytes. */
 const SLACK = 4 * 1024 * 1024;
-/** Bytes. A larger heap takes too long to be looked through at once, which the runtime does beside other work. */
-const LARGEST = 64 * 1024 * 1024;
+/**
+ * Bytes, and milliseconds: a larger heap is left to the runtime, which looks through it beside other work, if the last
+ * collection took longer. Many objects take long, a few large texts do not.
+ */
+const LARGE = 64 * 1024 * 1024;
+const LONG = 25;
 
 export class Heap {
   /** Bytes that were alive at the last collection. */
   #alive = 0;
+  /** Milliseconds of the last collection. */
+  #took = 0;
   #isAwaited = false;
+  /** Bytes since the last look. */
+  #answered = 0;
 
-  /** To be called for each request: while there are none, nobody looks. */
-  used(): void {
+  /** To be called for each request, with the bytes of its answer: while there are none, nobody looks. */
+  used(bytes: number): void {
+    this.#answered += bytes;
+    if (this.#answered > MUCH) this.#look();
     if (this.#isAwaited) return;
     this.#isAwaited = true;
     setTimeout(() => this.#look(), LOOK_MS).unref();
@@ -25,9 +37,12 @@ export class Heap {
 
   #look(): void {
     this.#isAwaited = false;
+    this.#answered = 0;
     const size = heapSize();
-    if (size > LARGEST || size < 1.5 * this.#alive + SLACK) return;
+    if (size < 1.5 * this.#alive + SLACK || (size > LARGE && this.#took > LONG)) return;
+    const began = performance.now();
     fullGC();
+    this.#took = performance.now() - began;
     this.#alive = heapSize();
   }
 }

@@ -2,6 +2,7 @@
 
 import { openCoffer } from "../core/coffer.ts";
 import type { Answer } from "../core/http/answer.ts";
+import { soon } from "../core/soon.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { plugins } from "../plugins/index.ts";
 import { openStorage } from "../storage/index.ts";
@@ -66,8 +67,11 @@ export async function runServer(options: ServerOptions): Promise<number> {
       options.dev === true ? await startDev(coffer, options.devShares ?? "3", devRootToken(options)) : undefined;
     const heap = new Heap();
     const app: App = (request) => {
-      heap.used();
-      return fate.dead ? NEVER : coffer.answer(request);
+      if (fate.dead) return NEVER;
+      return soon(coffer.answer(request), (answer) => {
+        heap.used(answer.body?.length ?? 0);
+        return answer;
+      });
     };
     const listener = await tryListen(app, { ...config.listener, address, onRefused: refused.add });
     hangUps.add(async () => {

@@ -2,7 +2,10 @@
 import type { AuditSettings } from "../core/audit/device.ts";
 import type { Clock } from "../core/clock.ts";
 import { openCoffer } from "../core/coffer.ts";
+import type { Answer as AppAnswer } from "../core/http/answer.ts";
+import type { Incoming } from "../core/http/incoming.ts";
 import type { Peer } from "../core/http/peer.ts";
+import type { Soon } from "../core/soon.ts";
 import { utf8 } from "../core/encoding.ts";
 import type { Log } from "../core/log.ts";
 import { aroundDriver } from "../core/around-driver.ts";
@@ -134,6 +137,8 @@ export interface TestServer extends AsyncDisposable {
   /** Gives shares until the server is unsealed. */
   unseal(keys: readonly string[]): Promise<void>;
   reopenAudit(): Promise<boolean>;
+  /** A request as a listener hands it in. */
+  answer(request: Incoming): Soon<AppAnswer>;
 }
 
 export interface StartOptions {
@@ -199,6 +204,7 @@ export async function startCoffer(options: StartOptions = {}): Promise<TestServe
     call,
     unseal,
     reopenAudit: () => coffer.reopenAudit(),
+    answer: (request) => coffer.answer(request),
     async initAndUnseal(shares = 5, threshold = 3) {
       const settings = { secret_shares: shares, secret_threshold: threshold };
       const { status, text } = await call("PUT", "sys/init", { body: settings });

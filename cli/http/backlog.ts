@@ -4,17 +4,21 @@
  *
  * Beyond the budget two things happen. Requests are answered one in each turn of the event loop, so that no more comes than
  * clients have had the time to take. And who takes nothing at all for a second is cut off, the longest first, until there is
- * room. A client that goes on reading is not, however much the others hold.
+ * room. A client that goes on reading is not, until there is twice the budget: then who reads slowest goes, and requests wait
+ * for room.
  */
 import type { Clock } from "../../core/clock.ts";
+import { type AnswerBudget, LARGE_ANSWER } from "../../core/http/answer-budget.ts";
 import type { OnRefused } from "./refusal.ts";
 import type { Encoded } from "./response.ts";
 import type { Transport } from "./transport.ts";
 
 /** Bytes. With half of it, many clients that read at once on a busy machine are taken for idle: docs/performance.md. */
 const BUDGET = 128 * 1024 * 1024;
-/** Bytes. Smaller answers are not counted: those of a thousand connections are an eighth of the budget. */
-const LARGE = 16 * 1024;
+/** Bytes, but for one answer more. */
+const MOST = 2 * BUDGET;
+/** Bytes of answers that wait to be recorded. Each is there several times meanwhile: as its text, parsed, and as garbage. */
+const UNRECORDED = 16 * 1024 * 1024;
 
 /** How often it is looked at who takes something, in milliseconds, while there is more than the budget. */
 const LOOK_MS = 100;
@@ -26,16 +30,24 @@ const PATIENCE = 10;
 
 /** Whether an answer counts. */
 export function isLarge({ bytes }: Encoded): boolean {
-  return bytes >= LARGE;
+  return bytes >= LARGE_ANSWER;
 }
 
 interface Held {
   readonly transport: Slow;
   readonly bytes: number;
+  /** What the system had not taken at once. */
+  readonly begun: number;
   /** What was left of it at the last look. */
   unsent: number;
-  /** Looks since something was taken. */
-  looks: number;
+  /** Looks since it is held, and since something of it was taken. */
+  age: number;
+  idle: number;
+}
+
+/** Bytes from one look to the next. */
+function rateOf({ begun, unsent, age }: Held): number {
+  return (begun - unsent) / age;
 }
 
 type Slow = Pick<Transport, "unsent" | "remoteAddress" | "destroy">;
@@ -46,36 +58,76 @@ export class Backlog {
   readonly #clock: Clock;
   readonly #onRefused: OnRefused | undefined;
   #bytes = 0;
+  /** Of them, those that wait to be recorded. */
+  #kept = 0;
   #stopLooks: (() => void) | undefined;
   /** Resolves when all who wait have had their turn. */
   #turn = Promise.resolve();
+  /** Called when there may be room. One waits at a time: the others wait for his turn. */
+  #onRoom: (() => void) | undefined;
 
   constructor(clock: Clock, onRefused: OnRefused | undefined) {
     this.#clock = clock;
     this.#onRefused = onRefused;
   }
 
-  /** Whether there is more than the budget: then {@link turn} comes before the next request. */
   get isOver(): boolean {
-    return this.#bytes > BUDGET;
+    return this.#bytes > BUDGET || this.#kept > UNRECORDED;
   }
 
-  /** Resolves in a turn of the event loop that is nobody else's, and after the turns of those who came before. */
-  turn(): Promise<void> {
-    return (this.#turn = this.#turn.then(() => new Promise((resolve) => setImmediate(resolve))));
+  /** The budget as the app sees it, of a connection of which `isThere` tells whether it is not gone. */
+  of(isThere: () => boolean): AnswerBudget {
+    const isOver = () => this.isOver;
+    return {
+      get isOver() {
+        return isOver();
+      },
+      turn: () => this.#turnOf(isThere),
+      keep: (bytes) => this.#keep(bytes),
+    };
+  }
+
+  /** Resolves in a turn of the event loop that is nobody else's, after the turns of those who came before, when there is room. */
+  async #turnOf(isThere: () => boolean): Promise<boolean> {
+    const turn = (this.#turn = this.#turn.then(() => (isThere() ? this.#next() : undefined)));
+    await turn;
+    return isThere();
+  }
+
+  async #next(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#bytes > MOST || this.#kept > UNRECORDED)
+      await new Promise<void>((resolve) => (this.#onRoom = resolve));
   }
 
   /** Counts an answer of which something is left, until it is disposed of: the transport keeps the whole as long. */
   hold(transport: Slow, bytes: number): Disposable {
-    const held: Held = { transport, bytes, unsent: transport.unsent, looks: 0 };
+    const { unsent } = transport;
+    const held: Held = { transport, bytes, begun: unsent, unsent, age: 0, idle: 0 };
     this.#held.add(held);
     this.#bytes += bytes;
     if (this.isOver) this.#stopLooks ??= this.#clock.every(LOOK_MS, () => this.#look());
     return { [Symbol.dispose]: () => this.#release(held) };
   }
 
+  #keep(bytes: number): Disposable {
+    this.#bytes += bytes;
+    this.#kept += bytes;
+    return {
+      [Symbol.dispose]: () => {
+        this.#kept -= bytes;
+        this.#free(bytes);
+      },
+    };
+  }
+
   #release(held: Held): void {
-    if (this.#held.delete(held)) this.#bytes -= held.bytes;
+    if (this.#held.delete(held)) this.#free(held.bytes);
+  }
+
+  #free(bytes: number): void {
+    this.#bytes -= bytes;
+    this.#onRoom?.();
   }
 
   #look(): void {
@@ -83,7 +135,8 @@ export class Backlog {
     for (const held of this.#held) {
       const { unsent } = held.transport;
       if (unsent !== held.unsent) reading.push(held);
-      held.looks = unsent === held.unsent ? held.looks + 1 : 0;
+      held.age += 1;
+      held.idle = unsent === held.unsent ? held.idle + 1 : 0;
       held.unsent = unsent;
     }
     for (const held of reading) {
@@ -91,13 +144,26 @@ export class Backlog {
       this.#held.add(held);
     }
     for (const held of this.#held) {
-      if (!this.isOver || held.looks < PATIENCE) break;
-      this.#release(held);
-      this.#onRefused?.("unread", "the answer was not taken", held.transport.remoteAddress);
-      held.transport.destroy();
+      if (!this.isOver || held.idle < PATIENCE) break;
+      this.#cut(held, "the answer was not taken");
     }
+    if (this.#bytes > MOST) this.#cutSlowest();
     if (this.isOver) return;
     this.#stopLooks?.();
     this.#stopLooks = undefined;
+  }
+
+  #cutSlowest(): void {
+    const tried = [...this.#held].filter(({ age }) => age >= PATIENCE);
+    for (const held of tried.toSorted((a, b) => rateOf(a) - rateOf(b))) {
+      if (this.#bytes <= MOST) return;
+      this.#cut(held, "the answer was taken too slowly");
+    }
+  }
+
+  #cut(held: Held, why: string): void {
+    this.#release(held);
+    this.#onRefused?.("unread", why, held.transport.remoteAddress);
+    held.transport.destroy();
   }
 }

@@ -6,6 +6,7 @@
  * moves ends.
  */
 import type { Answer } from "../../core/http/answer.ts";
+import type { AnswerBudget } from "../../core/http/answer-budget.ts";
 import type { HeaderValues, Incoming } from "../../core/http/incoming.ts";
 import { type Backlog, isLarge } from "./backlog.ts";
 import { Body } from "./body.ts";
@@ -73,12 +74,14 @@ export class Connection {
   /** Called when all that was written is sent, or the connection is gone. */
   #onSent: (() => void) | undefined;
   #isGone = false;
+  readonly #answers: AnswerBudget;
   /** Resolves when the connection is gone. */
   readonly #gone = Promise.withResolvers<void>();
 
   /** `connect` makes the transport, given who is told what happens on it. */
   constructor(connect: (receiver: Receiver) => Transport, accepted: Accepted) {
     this.#accepted = accepted;
+    this.#answers = accepted.backlog.of(() => !this.#isGone);
     this.#transport = connect({
       onData: (chunk) => this.#onData(chunk),
       onEnd: () => this.#input.end(),
@@ -159,10 +162,6 @@ export class Connection {
       }
       this.#phase = "app";
       this.#deadline = Infinity;
-      if (this.#accepted.backlog.isOver) {
-        await this.#accepted.backlog.turn();
-        if (this.#isGone) return;
-      }
       const body = this.#bodyOf(head);
       body?.check();
       const asked = this.#ask(head, body);
@@ -230,6 +229,7 @@ export class Connection {
       headers,
       body: WITH_BODY.has(method) && body?.isDone === false ? body : undefined,
       peer: { address, port: remotePort },
+      answers: this.#answers,
     });
   }
 

@@ -7,7 +7,7 @@ import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
 import { isoTime } from "../iso-time.ts";
 import type { RecordAnswer, Reply } from "../plugin.ts";
-import type { Soon } from "../soon.ts";
+import { soon, type Soon } from "../soon.ts";
 import type { AuditedRequest, LineFormat, Outcome, RequestPieces } from "./line.ts";
 import type { LiveDevice } from "./live-device.ts";
 
@@ -34,24 +34,36 @@ export class Recorder {
 
   /**
    * Carries out `act` between the entries of `request`; `act` may record its reply itself, and what it throws after that
-   * is an entry more. Throws what `act` throws, and ApiError `audit-failed`.
+   * is an entry more. What `keep` gives for a reply is disposed of when that is recorded. Throws what `act` throws, and
+   * ApiError `audit-failed`.
    */
-  async record(request: AuditedRequest, act: (recordAnswer: RecordAnswer) => Soon<Reply>): Promise<Reply> {
+  async record(
+    request: AuditedRequest,
+    act: (recordAnswer: RecordAnswer) => Soon<Reply>,
+    keep: (reply: Reply) => Disposable | undefined,
+  ): Promise<Reply> {
     const begun: readonly Begun[] = this.outputs.map((output) => ({ ...output, pieces: output.format.begin(request) }));
     const asked = this.#time();
     await write(begun, ({ format, pieces }) => format.requestLine(asked, pieces));
     let recorded: Reply | undefined;
+    let kept: Disposable | undefined;
     let outcome: Outcome;
     try {
-      const reply = await act(async (early) => {
+      const acted = act(async (early) => {
         await this.#writeAnswer(begun, { reply: early });
         recorded = early;
       });
+      // At once: by the next promise the replies of all that were recorded together would be there.
+      const reply = await soon(acted, (made) => ((kept = keep(made)), made));
       outcome = { reply };
     } catch (error) {
       outcome = { error };
     }
-    if ("error" in outcome || outcome.reply !== recorded) await this.#writeAnswer(begun, outcome);
+    try {
+      if ("error" in outcome || outcome.reply !== recorded) await this.#writeAnswer(begun, outcome);
+    } finally {
+      kept?.[Symbol.dispose]();
+    }
     if ("error" in outcome) throw outcome.error;
     return outcome.reply;
   }

@@ -6,6 +6,7 @@ import type { AuditedRequest } from "../audit/line.ts";
 import { ApiError } from "../errors.ts";
 import type { RecordAnswer, Reply, Route } from "../plugin.ts";
 import { soon, type Soon } from "../soon.ts";
+import { type AnswerBudget, LARGE_ANSWER } from "./answer-budget.ts";
 import { type Admission, NOBODY } from "./admission.ts";
 import type { Asked } from "./asked.ts";
 import { unknownFields, validate } from "./fields.ts";
@@ -16,12 +17,29 @@ import { missing, mountOf } from "./target.ts";
 export function carryOut(asked: Asked, fields: JsonObject, admission: Admission): Soon<Reply> {
   const { server, opened, route } = asked;
   return soon(opened === undefined ? server.auditWhileSealed : opened.audit.current(), (recorder) => {
-    const isRecorded = recorder.outputs.length > 0 && route?.audited !== false;
-    if (!isRecorded) return act(asked, fields, admission, nobodyRecords);
-    return soon(auditedRequest(asked, fields, admission), (audited) =>
-      recorder.record(audited, (recordAnswer) => act(asked, fields, admission, recordAnswer)),
-    );
+    // What monitors ask is answered on.
+    if (route?.audited === false) return act(asked, fields, admission, nobodyRecords);
+    const carried = (recordAnswer: RecordAnswer) =>
+      inTurn(asked.request.answers, () => act(asked, fields, admission, recordAnswer));
+    if (recorder.outputs.length === 0) return carried(nobodyRecords);
+    const keep = (reply: Reply) => keepLarge(asked.request.answers, reply);
+    return soon(auditedRequest(asked, fields, admission), (audited) => recorder.record(audited, carried, keep));
   });
+}
+
+/** One after the other, while there is more of answers than there should be. */
+function inTurn(answers: AnswerBudget | undefined, make: () => Soon<Reply>): Soon<Reply> {
+  if (answers?.isOver !== true) return make();
+  return answers.turn().then((isWanted) => {
+    if (!isWanted) throw new ApiError("overloaded");
+    return make();
+  });
+}
+
+/** The text of an answer is in memory while it is recorded, on the disk's time. */
+function keepLarge(answers: AnswerBudget | undefined, reply: Reply): Disposable | undefined {
+  if (reply.kind !== "json" || reply.json.text.length < LARGE_ANSWER) return undefined;
+  return answers?.keep(reply.json.text.length);
 }
 
 function auditedRequest(asked: Asked, fields: JsonObject, admission: Admission): Soon<AuditedRequest> {

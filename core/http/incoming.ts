@@ -1,4 +1,5 @@
 /** A request as the pipeline reads it. A listener of our own makes one of its parser's; others come as a `Request`. */
+import type { AnswerBudget } from "./answer-budget.ts";
 import type { Peer } from "./peer.ts";
 
 /** Of a header that came more than once, the values joined by ", ". Names are asked for in lower case. */
@@ -21,6 +22,8 @@ export interface Incoming {
   /** Undefined where there is none, or the verb has none. */
   readonly body: IncomingBody | undefined;
   readonly peer: Peer;
+  /** Undefined where whoever hands the request in sees to it. */
+  readonly answers?: AnswerBudget | undefined;
 }
 
 /** The request that a runtime's server, or a test, hands in. */

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Backlog } from "../../cli/http/backlog.ts";
+import type { App } from "../../cli/http/connection.ts";
 import { Outbox } from "../../cli/http/outbox.ts";
 import type { Refusal } from "../../cli/http/refusal.ts";
 import { BunTransport } from "../../cli/http/transport.ts";
@@ -12,6 +13,8 @@ import { HEAD } from "./sockets.ts";
 const LARGE = "x".repeat(4 * 1024 * 1024);
 /** So many large answers are within the budget. */
 const ROOM = 31;
+/** With so many there is just more than twice the budget. */
+const TWICE = 64;
 
 /** What needs nothing but promises is done by then, and what waits for the next turn of the event loop is not. */
 async function withinTurn(): Promise<void> {
@@ -33,8 +36,14 @@ async function stalled(count: number) {
   };
   const backlog = new Backlog({ ...clock, every }, (reason) => refused.push(reason));
   let asked = 0;
+  // As the pipeline does it.
+  const app: App = async ({ answers }) => {
+    if (answers?.isOver === true && !(await answers.turn())) return textAnswer("");
+    asked += 1;
+    return textAnswer(LARGE);
+  };
   const open = () => {
-    const opened = openConnection(() => ((asked += 1), textAnswer(LARGE)), undefined, backlog);
+    const opened = openConnection(app, undefined, backlog);
     opened.transport.isFull = true;
     opened.transport.unsent = LARGE.length;
     opened.transport.receiver.onData(Buffer.from(HEAD));
@@ -108,7 +117,7 @@ describe("when clients take nothing", () => {
     expect(server.closed()).toEqual([]);
   });
 
-  test("a client that goes on reading is not cut off, however much there is", async () => {
+  test("a client that goes on reading is not cut off while there is less than twice the budget", async () => {
     const server = await stalled(ROOM + 20);
     const readers = server.connections.slice(0, ROOM + 10);
     await server.looks(50, () => readers.forEach(take));
@@ -124,6 +133,32 @@ describe("when there is more than the budget", () => {
     expect(server.asked()).toBe(50);
   });
 
+  test("requests wait when there is twice the budget, and who reads slowest makes room for them", async () => {
+    const server = await stalled(100);
+    expect(server.asked()).toBe(TWICE);
+    const readEach = () => server.connections.forEach(({ transport }, index) => (transport.unsent -= index + 1));
+    await server.looks(9, readEach);
+    expect(server.asked()).toBe(TWICE);
+    await server.looks(100 - TWICE, readEach);
+    expect(server.asked()).toBe(100);
+    expect(server.closed()).toEqual(indexes(0, 100 - TWICE));
+    await server.looks(20, readEach);
+    // One less than those that were too many.
+    expect(server.closed()).toEqual(indexes(0, 101 - TWICE));
+    expect(new Set(server.refused)).toEqual(new Set(["unread"]));
+  });
+
+  test("what waits for room is carried out when a client has taken its answer", async () => {
+    const server = await stalled(TWICE + 2);
+    expect(server.asked()).toBe(TWICE);
+    server.connections[0]?.transport.receiver.onDrain();
+    await turns(5);
+    expect(server.asked()).toBe(TWICE + 1);
+    server.connections[1]?.transport.receiver.onClose();
+    await turns(5);
+    expect(server.asked()).toBe(TWICE + 2);
+  });
+
   test("what a client has sent is not carried out when it has gone before its turn", async () => {
     const server = await stalled(ROOM + 1);
     const late = [server.open(), server.open()] as const;
@@ -131,6 +166,27 @@ describe("when there is more than the budget", () => {
     await Promise.all([late[0].served, turns(5)]);
     expect(server.asked()).toBe(ROOM + 2);
   });
+});
+
+test("answers are not made while too many wait to be recorded", async () => {
+  const backlog = new Backlog(testClock(), undefined);
+  const recorded: (() => void)[] = [];
+  const app: App = async ({ answers }) => {
+    if (answers?.isOver === true) await answers.turn();
+    using _kept = answers?.keep(LARGE.length);
+    await new Promise<void>((resolve) => recorded.push(resolve));
+    return textAnswer("");
+  };
+  for (let request = 0; request < 20; request += 1) {
+    openConnection(app, undefined, backlog).transport.receiver.onData(Buffer.from(HEAD));
+  }
+  await turns(30);
+  expect(recorded).toHaveLength(5);
+  for (let request = 0; request < 20; request += 1) {
+    recorded[request]?.();
+    await turns(2);
+    expect(recorded).toHaveLength(Math.min(20, request + 6));
+  }
 });
 
 test("a large answer goes to the system at once, small ones at the end of the turn", async () => {

@@ -1,0 +1,73 @@
+/** When the app makes an answer, as the budget of a listener has it. */
+import { expect, test } from "bun:test";
+import type { AnswerBudget } from "../core/http/answer-budget.ts";
+import { declare, testDevice } from "./audit-device.ts";
+import { startCoffer, turns } from "./harness.ts";
+
+const LARGE = "x".repeat(100_000);
+
+/** A server with a large secret, and a budget whose turns come when the test says so. */
+async function opened(isAudited: boolean) {
+  const device = testDevice();
+  const server = await startCoffer(isAudited ? { audit: declare({ one: device }) } : {});
+  const { token } = await server.initAndUnseal();
+  await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
+  await server.call("PUT", "kv/large", { token, body: { value: LARGE } });
+  device.fresh();
+  const state = { isOver: false, waiting: [] as ((isWanted: boolean) => void)[], kept: 0 };
+  const answers: AnswerBudget = {
+    get isOver() {
+      return state.isOver;
+    },
+    turn: () => new Promise((resolve) => state.waiting.push(resolve)),
+    keep(bytes) {
+      state.kept += bytes;
+      return { [Symbol.dispose]: () => void (state.kept -= bytes) };
+    },
+  };
+  const read = async (path: string) => {
+    const headers = new Headers({ "x-vault-token": token });
+    const peer = { address: undefined };
+    return server.answer({ method: "GET", target: `/v1/${path}`, headers, body: undefined, peer, answers });
+  };
+  return { server, device, state, read };
+}
+
+test.each([[true], [false]])(
+  "no answer is made before its turn, but for what monitors ask (audited: %p)",
+  async (audited) => {
+    const { server, state, read, device } = await opened(audited);
+    await using _ = server;
+    state.isOver = true;
+    const reading = [read("kv/large"), read("kv/large")];
+    await turns(5);
+    expect(state.waiting).toHaveLength(2);
+    expect((await read("sys/health")).status).toBe(200);
+    state.waiting[0]?.(true);
+    expect((await reading[0])?.body).toContain(LARGE);
+    // The client has gone.
+    state.waiting[1]?.(false);
+    expect((await reading[1])?.status).toBe(503);
+    expect(device.fresh()).toHaveLength(audited ? 4 : 0);
+  },
+);
+
+test("an answer counts from the moment it is made until it is recorded", async () => {
+  const { server, device, state, read } = await opened(true);
+  await using _ = server;
+  const write = device.write.bind(device);
+  const seen: number[] = [];
+  device.write = async (line) => {
+    seen.push(state.kept);
+    await write(line);
+  };
+  // Their entries are taken together.
+  const answers = await Promise.all([read("kv/large"), read("kv/large")]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+  const size = JSON.stringify({ value: LARGE }).length;
+  expect(seen).toEqual([0, 0, 2 * size, 2 * size]);
+  expect(state.kept).toBe(0);
+  device.failing = ({ type }) => type === "response";
+  expect((await read("kv/large")).status).toBe(500);
+  expect(state.kept).toBe(0);
+});
