@@ -6,7 +6,7 @@ import { fullGC, heapSize } from "bun:jsc";
 
 /** How long after a request the heap is looked at, in milliseconds. */
 export const LOOK_MS = 100;
-/** Bytes of answers, each of which leaves several times as much behind, after which it is looked at in any case. */
+/** Bytes of requests and answers, each of which leaves several times as much behind, after which it is looked at in any case. */
 const MUCH = 16 * 1024 * 1024;
 /** What may come to what was alive at the last collection: half of it, and this many bytes. */
 const SLACK = 4 * 1024 * 1024;
@@ -15,7 +15,7 @@ const SLACK = 4 * 1024 * 1024;
  * collection took longer. Many objects take long, a few large texts do not.
  */
 const LARGE = 64 * 1024 * 1024;
-const LONG = 25;
+const LONG = 50;
 
 export class Heap {
   /** Bytes that were alive at the last collection. */
@@ -24,20 +24,22 @@ export class Heap {
   #took = 0;
   #isAwaited = false;
   /** Bytes since the last look. */
-  #answered = 0;
+  #used = 0;
 
-  /** To be called for each request, with the bytes of its answer: while there are none, nobody looks. */
+  /** To be called for each request, with the bytes of its answer, and of its body if it is large: else nobody looks. */
   used(bytes: number): void {
-    this.#answered += bytes;
-    if (this.#answered > MUCH) this.#look();
+    this.#used += bytes;
+    if (this.#used > MUCH) this.#look();
     if (this.#isAwaited) return;
     this.#isAwaited = true;
-    setTimeout(() => this.#look(), LOOK_MS).unref();
+    setTimeout(() => {
+      this.#isAwaited = false;
+      this.#look();
+    }, LOOK_MS).unref();
   }
 
   #look(): void {
-    this.#isAwaited = false;
-    this.#answered = 0;
+    this.#used = 0;
     const size = heapSize();
     if (size < 1.5 * this.#alive + SLACK || (size > LARGE && this.#took > LONG)) return;
     const began = performance.now();

@@ -22,6 +22,8 @@ export interface ListenOptions {
   readonly maxConnections: number;
   /** Told of connections and requests that the app never gets. */
   readonly onRefused: OnRefused;
+  /** Told of the bytes of those who send much. */
+  readonly onRead?: ((bytes: number) => void) | undefined;
 }
 
 export interface Listener {
@@ -35,12 +37,13 @@ export interface Listener {
 
 /** Listens. Rejects with the system's error when the address cannot be had, with CliError for certificates. */
 export async function listen(app: App, options: ListenOptions): Promise<Listener> {
-  const { address, tls, maxConnections, onRefused } = options;
+  const { address, tls, maxConnections, onRefused, onRead } = options;
   const trustedProxies = new TrustedProxies(options.trustedProxies);
   const http = {
     app,
     maxConnections,
     onRefused,
+    onRead,
     addressOf: (socket: string, headers: HeaderValues) => trustedProxies.clientOf(plainAddress(socket), headers),
     tls: tls && (await import("./tls-files.ts")).readTls(tls),
   };

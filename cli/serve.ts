@@ -73,7 +73,8 @@ export async function runServer(options: ServerOptions): Promise<number> {
         return answer;
       });
     };
-    const listener = await tryListen(app, { ...config.listener, address, onRefused: refused.add });
+    const onRead = (bytes: number) => heap.used(bytes);
+    const listener = await tryListen(app, { ...config.listener, address, onRefused: refused.add, onRead });
     hangUps.add(async () => {
       await listener.reload();
       return true;

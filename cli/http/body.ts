@@ -1,6 +1,6 @@
 import type { IncomingBody } from "../../core/http/incoming.ts";
 import { Chunks, type Taken } from "./chunked.ts";
-import type { Head } from "./head.ts";
+import { BadRequest, type Head } from "./head.ts";
 import type { Input } from "./input.ts";
 
 /** Bytes that are handed on together: those who collect a body pay for each piece of it. */
@@ -80,6 +80,20 @@ export class Body implements IncomingBody {
       } else await this.#wait();
     }
     return piece.length === 0 ? undefined : piece;
+  }
+
+  /**
+   * Reads and drops all of it, where nobody will: what is no body, or does not come whole, is found before anything is
+   * carried out. Throws as {@link read}, and BadRequest where there is more than `limit` bytes.
+   */
+  async drop(limit: number): Promise<void> {
+    const tooLarge = new BadRequest("a body that has no meaning is too large", 413);
+    if (this.#left > limit) throw tooLarge;
+    let dropped = 0;
+    for await (const piece of this) {
+      dropped += piece.length;
+      if (dropped > limit) throw tooLarge;
+    }
   }
 
   /** Reads and drops what is left of it. Throws as {@link read}. */

@@ -3,6 +3,11 @@ import { BadRequest } from "./head.ts";
 /** Of a line with a chunk's size, its extensions included, and of all trailers together. */
 const MAX_LINE = 256;
 const MAX_TRAILERS = 8 * 1024;
+/**
+ * Bytes of size lines and line breaks: these, and a quarter of the data. Chunks of a byte or two keep the server busy for
+ * several times as long as their data would.
+ */
+const MAX_CODING = 16 * 1024;
 /** Eight hexadecimal digits: no chunk of 4 GiB. */
 const SIZE_LINE = /^([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?$/;
 const TRAILER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/;
@@ -28,6 +33,9 @@ export class Chunks {
   #state: "size" | "data" | "end of data" | "trailers" | "done" = "size";
   #left = 0;
   #trailers = 0;
+  /** Bytes of chunks that were begun, and of what is around them. */
+  #data = 0;
+  #coding = 0;
 
   get isDone(): boolean {
     return this.#state === "done";
@@ -56,7 +64,7 @@ export class Chunks {
       case "size":
         return this.#size(bytes, at);
       case "data":
-        return this.#data(bytes.length - at);
+        return this.#some(bytes.length - at);
       case "end of data":
         return this.#endOfData(bytes, at);
       case "trailers":
@@ -73,11 +81,14 @@ export class Chunks {
     const [, digits] = SIZE_LINE.exec(line) ?? [];
     if (digits === undefined) throw new BadRequest("malformed chunk size");
     this.#left = Number.parseInt(digits, 16);
+    this.#coding += line.length + 4;
+    if (this.#coding > MAX_CODING + this.#data / 4) throw new BadRequest("the chunks are too small");
+    this.#data += this.#left;
     this.#state = this.#left === 0 ? "trailers" : "data";
     return line.length + 2;
   }
 
-  #data(available: number): number {
+  #some(available: number): number {
     const used = Math.min(available, this.#left);
     this.#left -= used;
     if (this.#left === 0) this.#state = "end of data";

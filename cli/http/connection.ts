@@ -12,6 +12,7 @@ import { type Backlog, isLarge } from "./backlog.ts";
 import { Body } from "./body.ts";
 import { BadRequest, type Head, HeadReader } from "./head.ts";
 import { Input } from "./input.ts";
+import type { Intake } from "./intake.ts";
 import type { OnRefused } from "./refusal.ts";
 import { CONTINUE, encodeAnswer, encodeRefusal, type Encoded } from "./response.ts";
 import type { Receiver, Transport } from "./transport.ts";
@@ -28,11 +29,11 @@ const ANSWER = 300_000;
 /** After the last answer, for the client to have read it before the connection is cut. */
 const LINGER = 2000;
 
-/** Bytes of a body that nobody wanted that are read for the sake of the next request. */
+/** Bytes of a body that nobody wants that are read for the sake of the next request. */
 const DRAIN_LIMIT = 256 * 1024;
 
 /** Verbs whose body the app gets; of every other one it is dropped, as Vault does. */
-const WITH_BODY: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+const WITH_BODY: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -48,8 +49,9 @@ export interface Accepted {
   readonly isStopping: () => boolean;
   /** Told of what the app is never asked, and of who is cut off for the sake of the others. */
   readonly onRefused?: OnRefused | undefined;
-  /** Of all connections of the server. */
+  /** Of all connections of the server, as the next. */
   readonly backlog: Backlog;
+  readonly intake: Intake;
   /** Milliseconds since some fixed moment. */
   readonly now: () => number;
 }
@@ -93,7 +95,7 @@ export class Connection {
         this.#gone.resolve();
       },
     });
-    this.#input = new Input(this.#transport);
+    this.#input = new Input(this.#transport, accepted.intake);
   }
 
   /** Serves until the connection ends. Never rejects. */
@@ -139,7 +141,6 @@ export class Connection {
   }
 
   #onData(chunk: Buffer): void {
-    if (this.#phase === "lingering") return;
     if (this.#phase === "idle") this.#enter("head", HEAD);
     if (this.#phase === "body") this.#enter("body", BODY_PAUSE);
     this.#input.push(chunk);
@@ -163,8 +164,12 @@ export class Connection {
       this.#phase = "app";
       this.#deadline = Infinity;
       const body = this.#bodyOf(head);
-      body?.check();
-      const asked = this.#ask(head, body);
+      const hasBody = WITH_BODY.has(head.method);
+      if (body !== undefined) {
+        if (hasBody) body.check();
+        else await body.drop(DRAIN_LIMIT);
+      }
+      const asked = this.#ask(head, hasBody ? body : undefined);
       const answer = asked instanceof Promise ? await asked : asked;
       const keepAlive = head.keepAlive && !this.#accepted.isStopping() && this.#isDrainable(head, body);
       await this.#write(encodeAnswer(answer, { keepAlive, isOld: head.isOld, isHead: head.method === "HEAD" }));
@@ -227,7 +232,7 @@ export class Connection {
       method,
       target,
       headers,
-      body: WITH_BODY.has(method) && body?.isDone === false ? body : undefined,
+      body,
       peer: { address, port: remotePort },
       answers: this.#answers,
     });
@@ -280,11 +285,13 @@ export class Connection {
     if (this.#isGone) return;
     this.#enter("lingering", LINGER);
     this.#transport.end();
-    this.#transport.resume();
     await Promise.race([this.#gone.promise, this.#input.ended ? undefined : this.#ended()]);
   }
 
   async #ended(): Promise<void> {
-    while (!this.#input.ended) await this.#input.more();
+    while (!this.#input.ended) {
+      this.#input.take(this.#input.bytes.length);
+      await this.#input.more();
+    }
   }
 }

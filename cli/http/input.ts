@@ -1,20 +1,25 @@
+import type { Intake } from "./intake.ts";
 import type { Transport } from "./transport.ts";
 
-/** Bytes that may wait to be read before the client is held back. */
+/** Bytes that a client may send before it is held back, until somebody waits for more and it is its turn. */
 const HIGH_WATER = 64 * 1024;
 
 const EMPTY = Buffer.alloc(0);
 
-/** What a client has sent and nobody has read yet. The client is held back while nobody waits for more. */
+/** What a client has sent and nobody has read yet. */
 export class Input {
   readonly #transport: Pick<Transport, "pause" | "resume">;
+  readonly #intake: Intake;
   #bytes: Buffer = EMPTY;
   #ended = false;
   #isHeld = false;
+  /** Bytes since the client was held back. */
+  #come = 0;
   #wake: (() => void) | undefined;
 
-  constructor(transport: Pick<Transport, "pause" | "resume">) {
+  constructor(transport: Pick<Transport, "pause" | "resume">, intake: Intake) {
     this.#transport = transport;
+    this.#intake = intake;
   }
 
   /** Unread bytes. Valid until the next {@link more}. */
@@ -35,7 +40,8 @@ export class Input {
   /** The transport's side: bytes have come. */
   push(chunk: Buffer): void {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
-    if (this.#bytes.length >= HIGH_WATER) this.#hold();
+    this.#come += chunk.length;
+    if (this.#come >= HIGH_WATER) this.#hold();
     this.#notify();
   }
 
@@ -58,14 +64,21 @@ export class Input {
     if (this.#ended) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    if (this.#isHeld) this.#transport.resume();
-    this.#isHeld = false;
+    if (this.#isHeld) this.#intake.next(() => this.#letGo());
     return promise;
   }
 
   #hold(): void {
-    if (!this.#isHeld) this.#transport.pause();
+    if (this.#isHeld) return;
     this.#isHeld = true;
+    this.#transport.pause();
+    this.#intake.onRead(this.#come);
+  }
+
+  #letGo(): void {
+    if (!this.#ended) this.#transport.resume();
+    this.#isHeld = false;
+    this.#come = 0;
   }
 
   #notify(): void {

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from "../../core/clock.ts";
 import { Backlog } from "./backlog.ts";
 import { type Accepted, Connection } from "./connection.ts";
 import { Handshakes } from "./handshakes.ts";
+import { Intake } from "./intake.ts";
 import { Outbox } from "./outbox.ts";
 import { BunTransport, NodeTransport, type Receiver, type Transport } from "./transport.ts";
 
@@ -15,12 +16,14 @@ const DRAIN_MS = 30_000;
 /** Of this machine: `port` 0 lets the system choose one. */
 export type Where = { readonly host: string; readonly port: number } | { readonly path: string };
 
-export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "backlog" | "now"> {
+export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "backlog" | "intake" | "now"> {
   /**
    * One beyond takes the place of the connection that is idle the longest; where none is, it is closed at once. Over TLS as
    * many again may be in their handshake, and have no place yet.
    */
   readonly maxConnections: number;
+  /** Told of the bytes of those who send much. */
+  readonly onRead?: ((bytes: number) => void) | undefined;
   /** Without: in the clear. */
   readonly tls?: TlsOptions | undefined;
   /** The machine's unless told. */
@@ -51,7 +54,8 @@ export class HttpServer {
   #stopEnd = Infinity;
   #onEmpty: (() => void) | undefined;
 
-  private constructor({ app, addressOf, onRefused, maxConnections, clock = systemClock }: HttpServerOptions) {
+  private constructor(options: HttpServerOptions) {
+    const { app, addressOf, onRefused, onRead, maxConnections, clock = systemClock } = options;
     this.#clock = clock;
     this.#accepted = {
       app,
@@ -59,6 +63,7 @@ export class HttpServer {
       onRefused,
       isStopping: () => this.#isStopping,
       backlog: new Backlog(clock, onRefused),
+      intake: new Intake(onRead),
       now: () => clock.monotonic(),
     };
     this.#handshakes = new Handshakes(maxConnections, (why, address) => onRefused?.("handshake", why, address));

@@ -74,6 +74,9 @@ async function readBodyFields(request: Incoming, limit: number, budget: BodyBudg
   return isForm(request.headers, bytes) ? formFields(bytes) : parseObject(bytes);
 }
 
+/** Bytes that are kept together while a body comes. A buffer that grows would leave as much behind as it holds. */
+const BLOCK = SMALL_BODY;
+
 /** The body, read no further than `limit` bytes. Throws ApiError `body-too-large`, `overloaded`. */
 async function readBody({ headers, body }: Incoming, limit: number, share: BodyShare): Promise<Uint8Array> {
   if (body === undefined) return new Uint8Array();
@@ -90,22 +93,23 @@ async function readBody({ headers, body }: Incoming, limit: number, share: BodyS
 
 /** What is announced is not believed, and what comes in small pieces takes no more than its bytes. */
 async function readWithin(pieces: IncomingBody, limit: number, share: BodyShare): Promise<Uint8Array> {
-  let body = new Uint8Array(SMALL_BODY);
+  const blocks: Uint8Array[] = [];
   let length = 0;
   for await (const piece of pieces) {
-    const end = length + piece.length;
-    if (end > limit) throw new ApiError("body-too-large");
-    if (end > body.length) {
-      const larger = Math.min(limit, Math.max(end, 2 * body.length));
-      share.cover(larger);
-      const grown = new Uint8Array(larger);
-      grown.set(body.subarray(0, length));
-      body = grown;
+    if (length + piece.length > limit) throw new ApiError("body-too-large");
+    share.cover(length + piece.length);
+    for (let at = 0; at < piece.length;) {
+      const filled = length % BLOCK;
+      if (filled === 0) blocks.push(new Uint8Array(BLOCK));
+      const part = piece.subarray(at, at + BLOCK - filled);
+      blocks.at(-1)?.set(part, filled);
+      at += part.length;
+      length += part.length;
     }
-    body.set(piece, length);
-    length = end;
   }
-  return body.subarray(0, length);
+  const body = new Uint8Array(length);
+  for (const [index, block] of blocks.entries()) body.set(block.subarray(0, length - index * BLOCK), index * BLOCK);
+  return body;
 }
 
 function checkPatchType(given: string | null): void {

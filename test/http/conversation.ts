@@ -5,6 +5,7 @@
 import { Backlog } from "../../cli/http/backlog.ts";
 import { type Accepted, Connection } from "../../cli/http/connection.ts";
 import type { Encoded } from "../../cli/http/response.ts";
+import { Intake } from "../../cli/http/intake.ts";
 import type { HeaderFields } from "../../cli/http/head.ts";
 import type { Answer as AppAnswer } from "../../core/http/answer.ts";
 import type { Receiver, Transport } from "../../cli/http/transport.ts";
@@ -106,6 +107,7 @@ export function openConnection(
   app: Accepted["app"],
   now = () => 0,
   backlog = new Backlog(testClock(), undefined),
+  intake = new Intake(),
 ): Opened {
   let made: FakeTransport | undefined;
   const connection = new Connection((receiver) => (made = new FakeTransport(receiver)), {
@@ -113,6 +115,7 @@ export function openConnection(
     addressOf: (socket) => socket,
     isStopping: () => false,
     backlog,
+    intake,
     now,
   });
   if (made === undefined) throw new Error("the connection has no transport");

@@ -190,6 +190,7 @@ const chunks: Row[] = (
     ["a length as a trailer", "3\r\nabc\r\n0\r\nContent-Length: 3\r\n\r\n"],
     ["a coding as a trailer", "3\r\nabc\r\n0\r\ntransfer-encoding: chunked\r\n\r\n"],
     ["a token as a trailer", "3\r\nabc\r\n0\r\nX-Vault-Token: root\r\n\r\n"],
+    ["chunks that are too small", "1\r\nx\r\n".repeat(4000)],
     ["trailers that are too long", `3\r\nabc\r\n0\r\n${"X: y\r\n".repeat(2000)}\r\n`],
     ["a trailer that is too long", `3\r\nabc\r\n0\r\nX: ${"y".repeat(9000)}\r\n\r\n`],
   ] as const
@@ -220,7 +221,10 @@ test.each(["GET", "LIST", "HEAD", "OPTIONS", "DELETE", "POST"])(
     // The body is nothing to this app.
     const app = () => ((asked += 1), textAnswer("done"));
     for (const [, , request] of chunks) {
-      const { answers } = await converse([request.replace("POST", method) + SMUGGLED], app);
+      const stream = request.replace("POST", method) + SMUGGLED;
+      // Where the app gets the body, it is the app that finds what comes later.
+      const pieces = method === "POST" || stream.length > 10_000 ? [stream] : stream.split("");
+      const { answers } = await converse(pieces, app);
       expect(answers.map(({ status }) => status)).toEqual([400]);
     }
     expect(asked).toBe(0);

@@ -8,7 +8,7 @@ import { converse } from "./conversation.ts";
 import { mutated, randomFrom } from "./mutations.ts";
 
 const STREAMS = process.env["SLOW"] === "1" ? 20_000 : 1000;
-const WITH_BODY = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+const WITH_BODY = new Set(["POST", "PUT", "PATCH"]);
 
 interface Read {
   readonly method: string;

@@ -18,8 +18,6 @@ export interface Reading {
   readonly rest: "none" | "partial" | "broken";
   /** Where the last whole request ends. */
   readonly end: number;
-  /** What stands there, if its head is right and its body is not, or not there yet; without the body. */
-  readonly unfinished?: Reference | undefined;
 }
 
 class Broken extends Error {}
@@ -32,26 +30,21 @@ export function readRequests(stream: string): Reading {
   const requests: Reference[] = [];
   let at = 0;
   while (at < stream.length) {
-    let unfinished: Reference | undefined;
     try {
-      const { request, end, isLast } = readOne(stream, at, (head) => (unfinished = head));
+      const { request, end, isLast } = readOne(stream, at);
       requests.push(request);
       at = end;
       if (isLast) return { requests, rest: "none", end: at };
     } catch (error) {
-      if (error instanceof Partial) return { requests, rest: "partial", end: at, unfinished };
-      if (error instanceof Broken) return { requests, rest: "broken", end: at, unfinished };
+      if (error instanceof Partial) return { requests, rest: "partial", end: at };
+      if (error instanceof Broken) return { requests, rest: "broken", end: at };
       throw error;
     }
   }
   return { requests, rest: "none", end: at };
 }
 
-function readOne(
-  stream: string,
-  start: number,
-  onHead: (head: Reference) => void,
-): { request: Reference; end: number; isLast: boolean } {
+function readOne(stream: string, start: number): { request: Reference; end: number; isLast: boolean } {
   let at = stream.startsWith(CRLF, start) ? start + 2 : start;
   const line = () => {
     const end = stream.indexOf(CRLF, at);
@@ -70,7 +63,6 @@ function readOne(
   let body = "";
   if (codings.length > 0) {
     if (codings.join(",").toLowerCase() !== "chunked" || lengths.length > 0 || minor === "0") throw new Broken();
-    onHead({ method, target, fields, body });
     for (;;) {
       const [, size = ""] = /^([0-9A-Fa-f]+)(?:[ \t]*;.*)?$/.exec(line()) ?? [];
       if (size === "") throw new Broken();
@@ -81,7 +73,6 @@ function readOne(
     readFields(line);
   } else if (lengths.length > 0) {
     if (lengths.length > 1 || !/^[0-9]+$/.test(lengths[0] ?? "")) throw new Broken();
-    onHead({ method, target, fields, body });
     body = take(Number(lengths[0]));
   }
   const options = all("connection").flatMap((value) =>

@@ -157,6 +157,44 @@ describe("a body that nobody reads", () => {
   });
 });
 
+describe.each(["GET", "LIST", "HEAD", "OPTIONS", "DELETE", "PURGE"])("a body of %s", (method) => {
+  const of = (request: string) => request.replace(/^POST|^PUT/, method);
+  const outcome = async (...pieces: string[]) => {
+    const { seen, answers } = await converse(pieces);
+    return { seen: brief(seen), statuses: answers.map(({ status }) => status) };
+  };
+
+  test("is dropped before the request is carried out", async () => {
+    for (const request of [SIZED, CHUNKED]) {
+      const [, target = ""] = request.split(" ");
+      const stream = of(request) + GET;
+      for (const pieces of [[stream], stream.split("")])
+        expect(await outcome(...pieces)).toEqual({
+          seen: [
+            [method, target, ""],
+            ["GET", "/a", ""],
+          ],
+          statuses: [200, 200],
+        });
+    }
+  });
+  test("that does not come whole keeps it from being carried out", async () => {
+    for (const request of [SIZED, CHUNKED])
+      expect(await outcome(of(request).slice(0, -1))).toEqual({ seen: [], statuses: [] });
+  });
+  test("is asked for where that is expected", async () => {
+    const announced = of(SIZED).replace("Content", "Expect: 100-continue\r\nContent");
+    const at = announced.indexOf("\r\n\r\n") + 4;
+    expect((await outcome(announced.slice(0, at), announced.slice(at))).statuses).toEqual([100, 200]);
+  });
+  test("is refused when it is large", async () => {
+    const head = `${method} /a HTTP/1.1\r\nHost: x\r\n`;
+    const chunk = `1000\r\n${"x".repeat(0x1000)}\r\n`;
+    for (const body of ["Content-Length: 300000\r\n\r\n", `Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(65)}`])
+      expect(await outcome(head + body, GET)).toEqual({ seen: [], statuses: [413] });
+  });
+});
+
 describe("Expect: 100-continue", () => {
   const head = "PUT /a HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\n";
   const statuses = async (pieces: string[]) => (await converse(pieces)).answers.map(({ status }) => status);

@@ -1,0 +1,30 @@
+/**
+ * Connections that send much are read from in turns, a few in each turn of the event loop: between two of them every other
+ * client is served, however many there are who send as fast as they can.
+ */
+
+/** A read brings half a MiB at most. */
+const READS_IN_A_TURN = 4;
+
+export class Intake {
+  /** Who has waited for the longest is the first. */
+  readonly #waiting: (() => void)[] = [];
+  /** To be told of the bytes that such a connection has sent. */
+  readonly onRead: (bytes: number) => void;
+
+  constructor(onRead: (bytes: number) => void = () => undefined) {
+    this.onRead = onRead;
+  }
+
+  /** Calls `read` once, in a later turn of the event loop, after those who came before. */
+  next(read: () => void): void {
+    if (this.#waiting.push(read) === 1) this.#wait();
+  }
+
+  #wait(): void {
+    setImmediate(() => {
+      for (const read of this.#waiting.splice(0, READS_IN_A_TURN)) read();
+      if (this.#waiting.length > 0) this.#wait();
+    });
+  }
+}
