@@ -1,16 +1,17 @@
 import type { Driver } from "../storage/driver.ts";
+import type { Soon } from "./soon.ts";
 
 export type StorageOperation = "get" | "put" | "swap" | "delete" | "list";
 
 /**
  * A driver that asks `around` about every operation on `driver`; what it says of itself is passed on. `around` runs the
- * operation by `act`, and may wait, or throw before or after. `onPeek` is told of each value that was at hand; without it
- * none is, so that every read is asked about.
+ * operation by `act`, and may wait, or throw before or after. With `aroundGet`, that is asked about reads, which then need not
+ * wait for more than the driver does.
  */
 export function aroundDriver(
   driver: Driver,
   around: <T>(operation: StorageOperation, key: string, act: () => Promise<T>) => Promise<T>,
-  onPeek?: () => void,
+  aroundGet?: (act: () => Soon<Uint8Array | undefined>) => Soon<Uint8Array | undefined>,
 ): Driver {
   return {
     get type() {
@@ -22,14 +23,8 @@ export function aroundDriver(
     get exclusive() {
       return driver.exclusive;
     },
-    get: (key) => around("get", key, () => driver.get(key)),
-    ...(onPeek !== undefined && {
-      peek(key) {
-        const value = driver.peek?.(key);
-        if (value !== undefined) onPeek();
-        return value;
-      },
-    }),
+    get: (key) =>
+      aroundGet === undefined ? around("get", key, async () => driver.get(key)) : aroundGet(() => driver.get(key)),
     put: (key, value) => around("put", key, () => driver.put(key, value)),
     swap: (key, was, value) => around("swap", key, () => driver.swap(key, was, value)),
     delete: (key) => around("delete", key, () => driver.delete(key)),

@@ -29,13 +29,11 @@ export interface Driver extends AsyncDisposable {
    * The bytes stored under `key`; undefined when it is certainly absent. Rejects when the backend cannot tell: with
    * {@link DamagedEntry} where it knows that they are not what was written, with {@link StoreError} where the store as a
    * whole is damaged.
+   *
+   * A driver that has nothing to wait for returns the bytes, or throws, at once. Then those who read at the same time have
+   * their values one after the other, and not all of them in memory together.
    */
-  get(key: string): Promise<Uint8Array | undefined>;
-  /**
-   * What {@link get} would resolve with, where that is at hand and nothing needs to be waited for; undefined says nothing.
-   * A driver may do without.
-   */
-  peek?(key: string): Uint8Array | undefined;
+  get(key: string): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /** Stores `value`. */
   put(key: string, value: Uint8Array): Promise<void>;
   /**

@@ -62,17 +62,13 @@ class FileDriver implements Driver {
     this.#resources = resources;
   }
 
-  async get(key: string): Promise<Uint8Array | undefined> {
-    const kept = this.peek(key);
+  get(key: string): Uint8Array | undefined {
+    this.#checkOpen();
+    const kept = this.#cache.get(key);
     if (kept !== undefined) return kept;
     const value = this.#reading().get(key);
     if (value !== undefined && this.#writing === 0) this.#cache.keep(key, value);
     return value;
-  }
-
-  peek(key: string): Uint8Array | undefined {
-    this.#checkOpen();
-    return this.#cache.get(key);
   }
 
   async list(prefix: string, page: Page = {}): Promise<string[]> {

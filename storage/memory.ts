@@ -23,11 +23,7 @@ class MemoryDriver implements Driver {
     this.exclusive = exclusive;
   }
 
-  async get(key: string): Promise<Uint8Array | undefined> {
-    return this.#store.get(key);
-  }
-
-  peek(key: string): Uint8Array | undefined {
+  get(key: string): Uint8Array | undefined {
     return this.#store.get(key);
   }
 

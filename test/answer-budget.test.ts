@@ -2,14 +2,16 @@
 import { expect, test } from "bun:test";
 import type { AnswerBudget } from "../core/http/answer-budget.ts";
 import { declare, testDevice } from "./audit-device.ts";
+import { openStore } from "./file-store.ts";
 import { startCoffer, turns } from "./harness.ts";
+import { openMemory } from "../storage/memory.ts";
 
 const LARGE = "x".repeat(100_000);
 
 /** A server with a large secret, and a budget whose turns come when the test says so. */
-async function opened(isAudited: boolean) {
+async function opened(isAudited: boolean, driver = openMemory()) {
   const device = testDevice();
-  const server = await startCoffer(isAudited ? { audit: declare({ one: device }) } : {});
+  const server = await startCoffer({ driver, ...(isAudited && { audit: declare({ one: device }) }) });
   const { token } = await server.initAndUnseal();
   await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
   await server.call("PUT", "kv/large", { token, body: { value: LARGE } });
@@ -30,7 +32,9 @@ async function opened(isAudited: boolean) {
     const peer = { address: undefined };
     return server.answer({ method: "GET", target: `/v1/${path}`, headers, body: undefined, peer, answers });
   };
-  return { server, device, state, read };
+  /** Of a budget that is used up by one answer. */
+  const useUp = () => Object.defineProperty(state, "isOver", { get: () => state.kept > 0 });
+  return { server, device, state, useUp, read };
 }
 
 test.each([[true], [false]])(
@@ -71,3 +75,21 @@ test("an answer counts from the moment it is made until it is recorded", async (
   expect((await read("kv/large")).status).toBe(500);
   expect(state.kept).toBe(0);
 });
+
+test.each(["memory", "file"])(
+  "of requests that come together, each is made when those before it count, on %s",
+  async (type) => {
+    await using store = await openStore();
+    const { server, useUp, state, read } = await opened(true, type === "file" ? store.driver : undefined);
+    await using _ = server;
+    useUp();
+    const reading = Array.from({ length: 10 }, () => read("kv/large"));
+    for (let answered = 1; answered < 10; answered += 1) {
+      await turns(5);
+      // One was made at once, the others wait; so does each behind the one that has its turn.
+      expect(state.waiting).toHaveLength(9);
+      state.waiting[answered - 1]?.(true);
+    }
+    expect((await Promise.all(reading)).map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
+  },
+);

@@ -209,7 +209,7 @@ describe("a database of which one byte changed", () => {
         }
         await using driver = opening.value;
         expect(new Set(await keysBelow(driver, ""))).toEqual(new Set(entries.keys()));
-        const reads = await Promise.allSettled([...entries.keys()].map((key) => driver.get(key)));
+        const reads = await Promise.allSettled([...entries.keys()].map(async (key) => driver.get(key)));
         const damaged = reads.filter((read) => read.status === "rejected");
         for (const { reason } of damaged) expect(reason).toBeInstanceOf(DamagedEntry);
         const values = reads.flatMap((read) => (read.status === "fulfilled" ? [read.value] : []));

@@ -204,7 +204,7 @@ describe("file store, writes", () => {
     const closing = driver[Symbol.asyncDispose]();
     const calls = [
       driver.put("a", one),
-      driver.get("a"),
+      Promise.try(() => driver.get("a")),
       driver.delete("a"),
       driver.list(""),
       driver.swap("a", one, one),

@@ -166,6 +166,6 @@ test("an entry without a sum is damaged", async () => {
   db.run("UPDATE entry SET sum = NULL WHERE path = 'a'");
   db.close();
   await using driver = await openFile(folder.path, { fatal });
-  expect(await rejection(driver.get("a"))).toBeInstanceOf(DamagedEntry);
+  expect(await rejection(Promise.try(() => driver.get("a")))).toBeInstanceOf(DamagedEntry);
   expect(await driver.get("b")).toEqual(new Uint8Array([1]));
 });

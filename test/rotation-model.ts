@@ -179,7 +179,7 @@ export class RotationModel {
     return {
       ...driver,
       delete: (key) => around(`delete ${key}`, true, () => driver.delete(key)),
-      get: (key) => (key === KEYRING_PATH ? around(`get ${key}`, false, () => driver.get(key)) : driver.get(key)),
+      get: (key) => (key === KEYRING_PATH ? around(`get ${key}`, false, async () => driver.get(key)) : driver.get(key)),
       put: (key, value) => around(`put ${key}`, true, () => driver.put(key, value)),
       swap: async (key, was, value) => {
         const swapped = await around(`swap ${key}`, true, () => driver.swap(key, was, value));

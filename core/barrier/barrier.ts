@@ -9,7 +9,7 @@ import type { Driver, Page } from "../../storage/driver.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { Soon } from "../soon.ts";
+import { soon, type Soon } from "../soon.ts";
 import { AuthenticationFailed, MalformedEntry, openEntry, OVERHEAD, sealEntry, termOf } from "./entry.ts";
 import { damagedEntry } from "./damage.ts";
 import { asApiError, Gate } from "./gate.ts";
@@ -71,14 +71,10 @@ export class Barrier {
   get(path: string): Soon<Uint8Array | undefined> {
     this.#check(path);
     this.#metrics?.barrier("get");
-    const stored = this.#driver.peek?.(path);
-    return (stored && this.#open(path, stored)) ?? this.#getLater(path);
-  }
-
-  async #getLater(path: string): Promise<Uint8Array | undefined> {
-    const stored = await this.#driver.get(path);
-    if (stored === undefined) return undefined;
-    return this.#open(path, stored) ?? (await this.#openLater(path, stored));
+    return soon(
+      this.#driver.get(path),
+      (stored) => stored && (this.#open(path, stored) ?? this.#openLater(path, stored)),
+    );
   }
 
   /** The entry at `path`. Throws ApiError `damaged` for what does not open: other bytes, or from another path. */

@@ -16,8 +16,15 @@ export function damagedEntry(path: string, why: string): ApiError {
 export function namingDamage(driver: Driver): Driver {
   return aroundDriver(
     driver,
-    (operation, _key, act) => (operation === "get" || operation === "list" ? act().catch(tell) : act()),
-    () => undefined,
+    (operation, _key, act) => (operation === "list" ? act().catch(tell) : act()),
+    (act) => {
+      try {
+        const value = act();
+        return value instanceof Promise ? value.catch(tell) : value;
+      } catch (error) {
+        return tell(error);
+      }
+    },
   );
 }
 
