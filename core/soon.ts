@@ -8,3 +8,13 @@ export type Soon<T> = T | Promise<T>;
 export function soon<T, R>(value: Soon<T>, goOn: (value: T) => Soon<R>): Soon<R> {
   return value instanceof Promise ? value.then(goOn) : goOn(value);
 }
+
+/** What `act` gives, or what `recover` makes of the error that it throws or rejects with. */
+export function otherwise<T>(act: () => Soon<T>, recover: (error: unknown) => T): Soon<T> {
+  try {
+    const value = act();
+    return value instanceof Promise ? value.catch(recover) : value;
+  } catch (error) {
+    return recover(error);
+  }
+}

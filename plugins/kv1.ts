@@ -55,11 +55,11 @@ export default defineEngine({
       operation: "list",
       path: ":path*",
       summary: "List the secrets and folders below a path",
-      async handle({ params: { path = "" } }) {
-        const keys = await view.list(path);
-        if (keys.length === 0) throw new ApiError("not-found");
-        return { kind: "data", data: { keys } };
-      },
+      handle: ({ params: { path = "" } }) =>
+        soon(view.list(path), (keys) => {
+          if (keys.length === 0) throw new ApiError("not-found");
+          return { kind: "data", data: { keys } };
+        }),
     }),
   ],
 });

@@ -8,6 +8,9 @@
  * Bytes are handed over, in both directions: neither side changes them afterwards, so a driver in memory needs no copies.
  * Nor does a driver take them away: one that hands memory to another thread (file.ts) makes a copy for that.
  *
+ * A driver that has nothing to wait for answers a read, or throws, at once. Then those who read at the same time have their
+ * values one after the other, and not all of them in memory together.
+ *
  * A write has three outcomes and no others:
  * - it resolves (a swap: with `true`): the value is durable, it survives a crash of the process and of the machine;
  * - a swap resolves with `false`: it was certainly not written, another value was there;
@@ -29,9 +32,6 @@ export interface Driver extends AsyncDisposable {
    * The bytes stored under `key`; undefined when it is certainly absent. Rejects when the backend cannot tell: with
    * {@link DamagedEntry} where it knows that they are not what was written, with {@link StoreError} where the store as a
    * whole is damaged.
-   *
-   * A driver that has nothing to wait for returns the bytes, or throws, at once. Then those who read at the same time have
-   * their values one after the other, and not all of them in memory together.
    */
   get(key: string): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /** Stores `value`. */
@@ -48,7 +48,7 @@ export interface Driver extends AsyncDisposable {
    * `/`. `page.after` is the child after which to go on, whether or not it is still there; `page.limit` how many at the
    * most.
    */
-  list(prefix: string, page?: Page): Promise<string[]>;
+  list(prefix: string, page?: Page): string[] | Promise<string[]>;
 }
 
 export interface Page {

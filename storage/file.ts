@@ -71,7 +71,7 @@ class FileDriver implements Driver {
     return value;
   }
 
-  async list(prefix: string, page: Page = {}): Promise<string[]> {
+  list(prefix: string, page: Page = {}): string[] {
     this.#checkOpen();
     return this.#reading().list(prefix, page);
   }

@@ -42,7 +42,7 @@ class MemoryDriver implements Driver {
     this.#store.delete(key);
   }
 
-  async list(prefix: string, { after = "", limit = Infinity }: Page = {}): Promise<string[]> {
+  list(prefix: string, { after = "", limit = Infinity }: Page = {}): string[] {
     const children = new Set<string>();
     for (const key of this.#store.keys()) {
       if (!key.startsWith(prefix)) continue;

@@ -1,5 +1,5 @@
 /** When the app makes an answer, as the budget of a listener has it. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { AnswerBudget } from "../core/http/answer-budget.ts";
 import { declare, testDevice } from "./audit-device.ts";
 import { openStore } from "./file-store.ts";
@@ -14,7 +14,8 @@ async function opened(isAudited: boolean, driver = openMemory()) {
   const server = await startCoffer({ driver, ...(isAudited && { audit: declare({ one: device }) }) });
   const { token } = await server.initAndUnseal();
   await server.call("POST", "sys/mounts/kv", { token, body: { type: "kv" } });
-  await server.call("PUT", "kv/large", { token, body: { value: LARGE } });
+  const put = (path: string, value: string) => server.call("PUT", path, { token, body: { value } });
+  await put("kv/large", LARGE);
   device.fresh();
   const state = { isOver: false, waiting: [] as ((isWanted: boolean) => void)[], kept: 0 };
   const answers: AnswerBudget = {
@@ -34,7 +35,7 @@ async function opened(isAudited: boolean, driver = openMemory()) {
   };
   /** Of a budget that is used up by one answer. */
   const useUp = () => Object.defineProperty(state, "isOver", { get: () => state.kept > 0 });
-  return { server, device, state, useUp, read };
+  return { server, put, device, state, useUp, read };
 }
 
 test.each([[true], [false]])(
@@ -76,14 +77,14 @@ test("an answer counts from the moment it is made until it is recorded", async (
   expect(state.kept).toBe(0);
 });
 
-test.each(["memory", "file"])(
-  "of requests that come together, each is made when those before it count, on %s",
-  async (type) => {
+describe.each(["memory", "file"])("of requests that come together on %s", (type) => {
+  test.each(["kv/large", "kv/folder?list=true"])("each is made when those before it count: %s", async (path) => {
     await using store = await openStore();
-    const { server, useUp, state, read } = await opened(true, type === "file" ? store.driver : undefined);
+    const { server, put, useUp, state, read } = await opened(true, type === "file" ? store.driver : undefined);
     await using _ = server;
+    for (let key = 0; key < 200; key += 1) await put(`kv/folder/${"x".repeat(100)}${key}`, "value");
     useUp();
-    const reading = Array.from({ length: 10 }, () => read("kv/large"));
+    const reading = Array.from({ length: 10 }, () => read(path));
     for (let answered = 1; answered < 10; answered += 1) {
       await turns(5);
       // One was made at once, the others wait; so does each behind the one that has its turn.
@@ -91,5 +92,5 @@ test.each(["memory", "file"])(
       state.waiting[answered - 1]?.(true);
     }
     expect((await Promise.all(reading)).map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
-  },
-);
+  });
+});

@@ -206,7 +206,7 @@ describe("file store, writes", () => {
       driver.put("a", one),
       Promise.try(() => driver.get("a")),
       driver.delete("a"),
-      driver.list(""),
+      Promise.try(() => driver.list("")),
       driver.swap("a", one, one),
     ];
     for (const outcome of await Promise.allSettled(calls)) {

@@ -135,8 +135,8 @@ export class Barrier {
     return this.#gate.run(() => this.#driver.swap(path, was, undefined));
   }
 
-  /** The direct children of the folder `prefix` (empty or ending in "/"), in byte order; folders end in "/". */
-  async list(prefix: string, page?: Page): Promise<string[]> {
+  /** The direct children of the folder `prefix` (empty or ending in "/"), in byte order; folders end in "/". At once as {@link get}. */
+  list(prefix: string, page?: Page): Soon<string[]> {
     this.#gate.check();
     this.#metrics?.barrier("list");
     return this.#driver.list(prefix, page);

@@ -1,6 +1,7 @@
 import { DamagedEntry, type Driver, StoreError } from "../../storage/driver.ts";
 import { aroundDriver } from "../around-driver.ts";
 import { ApiError } from "../errors.ts";
+import { otherwise } from "../soon.ts";
 
 /**
  * The error for an entry that does not open. It names the entry, or, where its name may be a secret's, the mount that it
@@ -14,17 +15,8 @@ export function damagedEntry(path: string, why: string): ApiError {
 
 /** `driver`, whose reads fail with an error that tells the client what is damaged, and where. */
 export function namingDamage(driver: Driver): Driver {
-  return aroundDriver(
-    driver,
-    (operation, _key, act) => (operation === "list" ? act().catch(tell) : act()),
-    (act) => {
-      try {
-        const value = act();
-        return value instanceof Promise ? value.catch(tell) : value;
-      } catch (error) {
-        return tell(error);
-      }
-    },
+  return aroundDriver(driver, (operation, _key, act) =>
+    operation === "get" || operation === "list" ? otherwise(act, tell) : act(),
   );
 }
 

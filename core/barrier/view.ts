@@ -16,7 +16,7 @@ export interface View {
   swap(path: string, was: Uint8Array | undefined, value: Uint8Array): Promise<Uint8Array | undefined>;
   delete(path: string): Promise<void>;
   /** The direct children of `folder` ("" or ending in "/"), in byte order; folders end in "/". */
-  list(folder: string, page?: Page): Promise<string[]>;
+  list(folder: string, page?: Page): Soon<string[]>;
 }
 
 /** The view of `barrier` below `prefix`, which ends in "/". */

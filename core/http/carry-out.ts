@@ -11,6 +11,7 @@ import { type Admission, NOBODY } from "./admission.ts";
 import type { Asked } from "./asked.ts";
 import { unknownFields, validate } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
+import { replySize } from "./reply-size.ts";
 import { missing, mountOf } from "./target.ts";
 
 /** Carries a request out between its entries in the audit trail, where it has any. */
@@ -38,8 +39,9 @@ function inTurn(answers: AnswerBudget | undefined, make: () => Soon<Reply>): Soo
 
 /** The text of an answer is in memory while it is recorded, on the disk's time. */
 function keepLarge(answers: AnswerBudget | undefined, reply: Reply): Disposable | undefined {
-  if (reply.kind !== "json" || reply.json.text.length < LARGE_ANSWER) return undefined;
-  return answers?.keep(reply.json.text.length);
+  if (answers === undefined) return undefined;
+  const bytes = replySize(reply);
+  return bytes < LARGE_ANSWER ? undefined : answers.keep(bytes);
 }
 
 function auditedRequest(asked: Asked, fields: JsonObject, admission: Admission): Soon<AuditedRequest> {
