@@ -10,6 +10,9 @@
 /** UTF-16 code units that may wait, which for JSON lines is about the number of bytes. One line may always. */
 const QUEUE_LIMIT = 16 * 1024 * 1024;
 
+/** Lines that go out before the turn has ended, so that the place is at work while the others are made. */
+const ENOUGH = 8;
+
 /** Takes what is to be written, all of it, out of the hands of this process. */
 export interface Sink {
   send(bytes: Uint8Array): Promise<void>;
@@ -29,6 +32,8 @@ export class LineWriter {
   #next: Batch | undefined;
   #underWay: Promise<void> | undefined;
   #stuck = false;
+  /** Called when there are enough lines for a write. */
+  #onEnough: (() => void) | undefined;
 
   constructor(sink: Sink, limitMs: number) {
     this.#sink = sink;
@@ -42,6 +47,7 @@ export class LineWriter {
     const batch = (this.#next ??= { lines: [], size: 0, written: Promise.withResolvers() });
     batch.lines.push(line);
     batch.size += line.length;
+    if (batch.lines.length === ENOUGH) this.#onEnough?.();
     this.#underWay ??= this.#sendNext();
     return batch.written.promise;
   }
@@ -56,13 +62,20 @@ export class LineWriter {
     while (this.#underWay !== undefined && !this.#stuck) await this.#underWay;
   }
 
-  /** Sends what there is at the end of this turn. */
+  /** Sends what there is at the end of this turn, or when there is enough. */
   async #sendNext(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#next !== undefined && this.#next.lines.length < ENOUGH) await this.#enough();
     const batch = this.#next;
     this.#next = undefined;
     if (batch !== undefined) await this.#send(batch);
     this.#underWay = this.#next === undefined ? undefined : this.#sendNext();
+  }
+
+  #enough(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEnough = resolve;
+      setImmediate(resolve);
+    });
   }
 
   async #send({ lines, written }: Batch): Promise<void> {

@@ -1,3 +1,4 @@
+import { ApiError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { AuditDeviceInfo } from "../needs.ts";
 import type { AuditDevice } from "./device.ts";
@@ -11,6 +12,9 @@ export class LiveDevice {
   readonly #log: Log;
   #failing = false;
   #removed = false;
+  /** What the device gave for the last line, and what became of it. */
+  #taken: Promise<void> | undefined;
+  #written = Promise.resolve();
 
   constructor(info: AuditDeviceInfo, device: AuditDevice, { declared, log }: { declared: boolean; log: Log }) {
     this.info = info;
@@ -29,17 +33,27 @@ export class LiveDevice {
     return this.#device.keepsNothing === true;
   }
 
-  async write(line: string): Promise<void> {
-    try {
-      await this.#device.write(line);
-    } catch (error) {
-      if (!this.#failing) this.#log.error({ device: this.info.path, err: error }, "an audit device fails");
-      this.#failing = true;
-      throw error;
+  /** Resolves when the line is there. Rejects with ApiError `audit-failed`. */
+  write(line: string): Promise<void> {
+    const taken = this.#device.write(line);
+    // Lines that go out together have one promise.
+    if (taken !== this.#taken) {
+      this.#taken = taken;
+      this.#written = taken.then(this.#works, this.#fails);
     }
+    return this.#written;
+  }
+
+  readonly #works = (): void => {
     if (this.#failing) this.#log.info({ device: this.info.path }, "the audit device works again");
     this.#failing = false;
-  }
+  };
+
+  readonly #fails = (error: unknown): never => {
+    if (!this.#failing) this.#log.error({ device: this.info.path, err: error }, "an audit device fails");
+    this.#failing = true;
+    throw new ApiError("audit-failed", undefined, { cause: error });
+  };
 
   /** False when that failed, which the log tells: it goes on as it was. */
   async reopen(): Promise<boolean> {

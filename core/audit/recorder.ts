@@ -42,7 +42,11 @@ export class Recorder {
     act: (recordAnswer: RecordAnswer) => Soon<Reply>,
     keep: (reply: Reply) => Disposable | undefined,
   ): Promise<Reply> {
-    const begun: readonly Begun[] = this.outputs.map((output) => ({ ...output, pieces: output.format.begin(request) }));
+    const begun: readonly Begun[] = this.outputs.map(({ device, format }) => ({
+      device,
+      format,
+      pieces: format.begin(request),
+    }));
     const asked = this.#time();
     await write(begun, ({ format, pieces }) => format.requestLine(asked, pieces));
     let recorded: Reply | undefined;
@@ -78,18 +82,21 @@ export class Recorder {
   }
 }
 
-/** Resolves with the first device that has its line; the others go on with theirs. */
-async function write(outputs: readonly Begun[], lineOf: (output: Begun) => string): Promise<void> {
-  // One that was removed meanwhile, perhaps by this very request, is not waited for.
-  const present = outputs.filter(({ device }) => !device.removed);
-  if (present.length === 0) return;
-  // One that keeps nothing would let everything go on while those that are to record fail.
-  const keeping = present.filter(({ device }) => !device.keepsNothing);
-  const asked = keeping.length === 0 ? present : keeping;
-  const writing = asked.map((output) => output.device.write(lineOf(output)));
-  try {
-    await (writing.length === 1 ? writing[0] : Promise.any(writing));
-  } catch (error) {
-    throw new ApiError("audit-failed", undefined, { cause: error });
+/** Resolves with the first device that has its line; the others go on with theirs. Rejects with ApiError `audit-failed`. */
+function write(outputs: readonly Begun[], lineOf: (output: Begun) => string): Promise<void> {
+  const keepsSomething = outputs.some(({ device }) => !device.removed && !device.keepsNothing);
+  const writing: Promise<void>[] = [];
+  for (const output of outputs) {
+    const { device } = output;
+    // One that was removed meanwhile, perhaps by this very request, is not waited for. One that keeps nothing would let
+    // everything go on while those that are to record fail.
+    if (device.removed || (keepsSomething && device.keepsNothing)) continue;
+    writing.push(device.write(lineOf(output)));
   }
+  const [only = Promise.resolve()] = writing;
+  return writing.length < 2 ? only : Promise.any(writing).catch(failed);
+}
+
+function failed(error: unknown): never {
+  throw new ApiError("audit-failed", undefined, { cause: error });
 }
