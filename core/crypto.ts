@@ -34,6 +34,15 @@ interface Primitives {
   equal(a: Uint8Array, b: Uint8Array): boolean;
 }
 
+/** Bun's own hasher takes half as long for a short text as its `node:crypto`. */
+interface BunHasher {
+  update(text: string): BunHasher;
+  digest(encoding: "hex"): string;
+}
+const runtime = globalThis as {
+  readonly Bun?: { readonly CryptoHasher: new (algorithm: "sha256", key: Uint8Array) => BunHasher };
+};
+
 /** `process.getBuiltinModule` asks without an import, so that a runtime without the module can still load this file. */
 const node: typeof NodeCrypto | undefined = globalThis.process?.getBuiltinModule?.("node:crypto");
 const primitives = node === undefined ? await withNoble() : withNode(node);
@@ -72,7 +81,7 @@ export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
   return primitives.hmac(key, message);
 }
 
-/** HMAC-SHA256 of the UTF-8 of many texts under one key, in lower-case hex. The key is prepared once. */
+/** HMAC-SHA256 of the UTF-8 of many texts under one key, in lower-case hex. The key is copied. */
 export function hmacSha256Hex(key: Uint8Array): (text: string) => string {
   return primitives.hmacHex(key);
 }
@@ -132,8 +141,10 @@ function withNode(crypto: typeof NodeCrypto): Primitives {
     },
     hmac: (key, message) => bytesOf(crypto.createHmac("sha256", key).update(message).digest()),
     hmacHex(key) {
-      const prepared = crypto.createSecretKey(key);
-      return (text) => crypto.createHmac("sha256", prepared).update(text).digest("hex");
+      const own = new Uint8Array(key);
+      const Hasher = runtime.Bun?.CryptoHasher;
+      if (Hasher !== undefined) return (text) => new Hasher("sha256", own).update(text).digest("hex");
+      return (text) => crypto.createHmac("sha256", own).update(text).digest("hex");
     },
     hkdf: (key, info, bytes) => new Uint8Array(crypto.hkdfSync("sha256", key, new Uint8Array(0), info, bytes)),
     equal: (a, b) => crypto.timingSafeEqual(a, b),

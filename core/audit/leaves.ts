@@ -31,7 +31,8 @@ export function hashLeaves(value: unknown, hash: Hash): string {
 
 function hashMembers(members: object, hash: Hash): string {
   let text = "";
-  for (const [key, value] of Object.entries(members)) {
+  for (const key of Object.keys(members)) {
+    const value = (members as Readonly<Record<string, unknown>>)[key];
     if (value === undefined || typeof value === "function") continue;
     text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${hashLeaves(value, hash)}`;
   }
