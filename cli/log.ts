@@ -38,7 +38,7 @@ export interface OpenLog extends Log {
 /** Opens the log on stderr. Lines below `level` are not written. */
 export function openLog({ level }: { readonly level: LogLevel }): OpenLog {
   // As an error, so that it shows at every level: lines of any level may be among the missing.
-  const lines = new LineQueue((dropped) => logger.error({ dropped }, "log lines dropped: nobody read stderr"));
+  const lines = new LineQueue((dropped) => logger.error({ dropped }, "log lines dropped: stderr did not take them"));
   const logger = pino(
     {
       level,

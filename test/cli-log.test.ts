@@ -1,15 +1,15 @@
 /** The log in a process of its own, whose stderr is a real pipe that nobody reads. */
 
 import { expect, test } from "bun:test";
-import { closeSync, constants, mkdtempSync, openSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
+import { newFolder } from "./executable.ts";
 
 const LINES = 10 * 1024;
 
 /** Starts test/cli/log-writer.ts with a pipe as stderr. The pipe is held open for reading, and not read. */
 function startWriter() {
-  const path = join(mkdtempSync(join(tmpdir(), "coffer-log-")), "stderr");
+  const path = join(newFolder(), "stderr");
   Bun.spawnSync(["mkfifo", path]);
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const writer = openSync(path, constants.O_WRONLY);

@@ -1,10 +1,11 @@
 /** Replays test/cli/*.txt with the built executable (dist/coffer, or COFFER_EXECUTABLE), against a server that it runs itself. */
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { coffer } from "./cli/spawn.ts";
+import { newFolder } from "./executable.ts";
 import { check, fill, parseCommand, parseTranscript } from "./cli/transcript.ts";
 
 const BINARY = resolve(process.env["COFFER_EXECUTABLE"] || join(import.meta.dir, "../dist/coffer"));
@@ -18,7 +19,7 @@ interface Running extends AsyncDisposable {
 async function startServer(kind: string): Promise<Running> {
   const options = {
     dev: ["--dev", "--dev-root-token-id", "transcript-root"],
-    file: ["--storage", `file:${join(mkdtempSync(join(tmpdir(), "coffer-transcript-")), "store")}`],
+    file: ["--storage", `file:${join(newFolder(), "store")}`],
   }[kind];
   if (options === undefined) return { address: "", [Symbol.asyncDispose]: () => Promise.resolve() };
   const child = Bun.spawn([BINARY, "server", ...options, "--listen", "127.0.0.1:0"], {

@@ -1,6 +1,6 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { newFolder } from "../executable.ts";
 
 export interface Outcome {
   readonly code: number;
@@ -21,7 +21,7 @@ const SOURCE = [process.execPath, join(import.meta.dir, "../../cli/main.ts")];
 export async function coffer(args: readonly string[], situation: Situation = {}): Promise<Outcome> {
   const { stdin = "", env = {}, program = SOURCE } = situation;
   const child = Bun.spawn([...program, ...args], {
-    env: { PATH: process.env["PATH"] ?? "", HOME: mkdtempSync(join(tmpdir(), "coffer-home-")), ...env },
+    env: { PATH: process.env["PATH"] ?? "", HOME: newFolder(), ...env },
     stdin: typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin,
     stdout: "pipe",
     stderr: "pipe",
@@ -32,7 +32,7 @@ export async function coffer(args: readonly string[], situation: Situation = {})
 
 /** A file with this content in a folder of its own; its path. */
 export function fileOf(name: string, content: string | Uint8Array): string {
-  const path = join(mkdtempSync(join(tmpdir(), "coffer-cli-")), name);
+  const path = join(newFolder(), name);
   writeFileSync(path, content);
   return path;
 }
