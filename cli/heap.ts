@@ -17,7 +17,23 @@ const SLACK = 4 * 1024 * 1024;
 const LARGE = 64 * 1024 * 1024;
 const LONG = 50;
 
+/** What the heap is asked; times in milliseconds, sizes in bytes. */
+interface Runtime {
+  heapSize(): number;
+  fullGC(): void;
+  now(): number;
+  after(ms: number, act: () => void): void;
+}
+
+const RUNTIME: Runtime = {
+  heapSize,
+  fullGC,
+  now: () => performance.now(),
+  after: (ms, act) => setTimeout(act, ms).unref(),
+};
+
 export class Heap {
+  readonly #runtime: Runtime;
   /** Bytes that were alive at the last collection. */
   #alive = 0;
   /** Milliseconds of the last collection. */
@@ -26,25 +42,29 @@ export class Heap {
   /** Bytes since the last look. */
   #used = 0;
 
-  /** To be called for each request, with the bytes of its answer, and of its body if it is large: else nobody looks. */
+  constructor(runtime = RUNTIME) {
+    this.#runtime = runtime;
+  }
+
+  /** To be called for each request, with the bytes of its answer, and for what clients send: else nobody looks. */
   used(bytes: number): void {
     this.#used += bytes;
     if (this.#used > MUCH) this.#look();
     if (this.#isAwaited) return;
     this.#isAwaited = true;
-    setTimeout(() => {
+    this.#runtime.after(LOOK_MS, () => {
       this.#isAwaited = false;
       this.#look();
-    }, LOOK_MS).unref();
+    });
   }
 
   #look(): void {
     this.#used = 0;
-    const size = heapSize();
+    const size = this.#runtime.heapSize();
     if (size < 1.5 * this.#alive + SLACK || (size > LARGE && this.#took > LONG)) return;
-    const began = performance.now();
-    fullGC();
-    this.#took = performance.now() - began;
-    this.#alive = heapSize();
+    const began = this.#runtime.now();
+    this.#runtime.fullGC();
+    this.#took = this.#runtime.now() - began;
+    this.#alive = this.#runtime.heapSize();
   }
 }

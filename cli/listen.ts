@@ -22,7 +22,7 @@ export interface ListenOptions {
   readonly maxConnections: number;
   /** Told of connections and requests that the app never gets. */
   readonly onRefused: OnRefused;
-  /** Told of the bytes of those who send much. */
+  /** Told of bytes that have come, once for each 64 KiB of a connection. */
   readonly onRead?: ((bytes: number) => void) | undefined;
 }
 

@@ -5,7 +5,7 @@ import { Tally } from "../core/metrics/tally.ts";
 import { type OnRefused, type Refusal, REFUSALS } from "./http/refusal.ts";
 
 /**
- * What never gets to the app, and so is in neither its log nor its numbers: counted here. Told at debug only, for anybody
+ * What never gets to the app, or not from it to the client, and so is in neither its log nor its numbers: counted here. Told at debug only, for anybody
  * who reaches the listener could fill a log with it.
  */
 export class RefusedConnections {
@@ -23,7 +23,7 @@ export class RefusedConnections {
 
   family(): Family {
     const help =
-      "Connections that ended for a malformed request, a failed TLS handshake, want of room, or an answer that nobody took.";
+      "Connections that ended for a malformed request, a failed TLS handshake, want of room, or an answer that was not taken.";
     return this.#counts.family("coffer_connections_refused_total", help, "reason");
   }
 }

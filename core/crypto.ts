@@ -2,7 +2,8 @@
  * Every cryptographic primitive that Coffer uses, each behind one function that says why it is safe as it is used.
  *
  * The work is done synchronously by `node:crypto` where the runtime has it (Bun, Node, Deno, Workers with
- * nodejs_compat): a few microseconds for a small value, where WebCrypto pays for a thread hop. Where it is missing,
+ * nodejs_compat): a few microseconds for a small value, where WebCrypto pays for a thread hop. Texts are hashed by Bun's
+ * own hasher, where there is one. Where `node:crypto` is missing,
  * `@noble/ciphers` and `@noble/hashes` do the same work in JavaScript; they are loaded only then. No cipher is written
  * here, and none is chosen at run time.
  *

@@ -71,6 +71,11 @@ export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** What needs nothing but promises is done by then, and what waits for the next turn of the event loop is not. */
+export async function withinTurn(): Promise<void> {
+  for (let step = 0; step < 50; step += 1) await Promise.resolve();
+}
+
 export interface TestLog extends Log {
   /** One line of JSON for each call, at any level. */
   readonly lines: string[];

@@ -1,7 +1,7 @@
 /**
  * Lines to a place that may be slow, full or stuck. One write is under way at a time; lines that come meanwhile, or in the
- * same turn of the event loop, go out together in the next one, in the order in which they came: a write of its own costs
- * more than a line. A line is done when its write is.
+ * same turn of the event loop until there are eight, go out together in the next one, in the order in which they came: a
+ * write of its own costs more than a line. A line is done when its write is.
  *
  * Time and memory are bounded: a write that takes longer than the limit fails, and so does every line that waits behind
  * it and every further one until it has come to an end; lines that find too many before them fail at once.

@@ -1,6 +1,7 @@
 /**
  * Answers that their clients have not taken, of all connections together. Each connection holds one at most; but an answer
- * may be several MiB, and a client that reads nothing has half a minute.
+ * may be several MiB, and a client that reads nothing has half a minute. Answers that wait to be recorded count, too, and
+ * have a smaller budget of their own besides, beyond which nobody is cut off for them.
  *
  * Beyond the budget two things happen. Requests are answered one in each turn of the event loop, so that no more comes than
  * clients have had the time to take. And who takes nothing at all for a second is cut off, the longest first, until there is
@@ -8,9 +9,8 @@
  * for room.
  */
 import type { Clock } from "../../core/clock.ts";
-import { type AnswerBudget, LARGE_ANSWER } from "../../core/http/answer-budget.ts";
+import type { AnswerBudget } from "../../core/http/answer-budget.ts";
 import type { OnRefused } from "./refusal.ts";
-import type { Encoded } from "./response.ts";
 import type { Transport } from "./transport.ts";
 
 /** Bytes. With half of it, many clients that read at once on a busy machine are taken for idle: docs/performance.md. */
@@ -27,11 +27,6 @@ const LOOK_MS = 100;
  * between two of them the event loop has asked the system what was taken, however busy the server is.
  */
 const PATIENCE = 10;
-
-/** Whether an answer counts. */
-export function isLarge({ bytes }: Encoded): boolean {
-  return bytes >= LARGE_ANSWER;
-}
 
 interface Held {
   readonly transport: Slow;
@@ -62,7 +57,7 @@ export class Backlog {
   #kept = 0;
   #stopLooks: (() => void) | undefined;
   /** Resolves when all who wait have had their turn. */
-  #turn = Promise.resolve();
+  #queue = Promise.resolve();
   /** Called when there may be room. One waits at a time: the others wait for his turn. */
   #onRoom: (() => void) | undefined;
 
@@ -89,12 +84,12 @@ export class Backlog {
 
   /** Resolves in a turn of the event loop that is nobody else's, after the turns of those who came before, when there is room. */
   async #turnOf(isThere: () => boolean): Promise<boolean> {
-    const turn = (this.#turn = this.#turn.then(() => (isThere() ? this.#next() : undefined)));
+    const turn = (this.#queue = this.#queue.then(() => (isThere() ? this.#nextWithRoom() : undefined)));
     await turn;
     return isThere();
   }
 
-  async #next(): Promise<void> {
+  async #nextWithRoom(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#bytes > MOST || this.#kept > UNRECORDED)
       await new Promise<void>((resolve) => (this.#onRoom = resolve));
@@ -106,7 +101,7 @@ export class Backlog {
     const held: Held = { transport, bytes, begun: unsent, unsent, age: 0, idle: 0 };
     this.#held.add(held);
     this.#bytes += bytes;
-    if (this.isOver) this.#stopLooks ??= this.#clock.every(LOOK_MS, () => this.#look());
+    if (this.#bytes > BUDGET) this.#stopLooks ??= this.#clock.every(LOOK_MS, () => this.#look());
     return { [Symbol.dispose]: () => this.#release(held) };
   }
 
@@ -144,11 +139,11 @@ export class Backlog {
       this.#held.add(held);
     }
     for (const held of this.#held) {
-      if (!this.isOver || held.idle < PATIENCE) break;
+      if (this.#bytes <= BUDGET || held.idle < PATIENCE) break;
       this.#cut(held, "the answer was not taken");
     }
     if (this.#bytes > MOST) this.#cutSlowest();
-    if (this.isOver) return;
+    if (this.#bytes > BUDGET) return;
     this.#stopLooks?.();
     this.#stopLooks = undefined;
   }

@@ -40,7 +40,7 @@ export class Body implements IncomingBody {
    * Throws BadRequest where what has come is no body. To be called before it is read, for it may never be: nothing is
    * carried out of a request about whose end a proxy and this server may disagree.
    */
-  check(): void {
+  checkSoFar(): void {
     if (this.#chunks !== undefined) new Chunks().take(this.#input.bytes);
   }
 
@@ -82,10 +82,7 @@ export class Body implements IncomingBody {
     return piece.length === 0 ? undefined : piece;
   }
 
-  /**
-   * Reads and drops all of it, where nobody will: what is no body, or does not come whole, is found before anything is
-   * carried out. Throws as {@link read}, and BadRequest where there is more than `limit` bytes.
-   */
+  /** Reads and drops what is left of it. Throws as {@link read}, and BadRequest where that is more than `limit` bytes. */
   async drop(limit: number): Promise<void> {
     const tooLarge = new BadRequest("a body that has no meaning is too large", 413);
     if (this.#left > limit) throw tooLarge;
@@ -94,11 +91,6 @@ export class Body implements IncomingBody {
       dropped += piece.length;
       if (dropped > limit) throw tooLarge;
     }
-  }
-
-  /** Reads and drops what is left of it. Throws as {@link read}. */
-  async drain(): Promise<void> {
-    while ((await this.read()) !== undefined);
   }
 
   #step(): Taken {

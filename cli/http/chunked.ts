@@ -33,8 +33,9 @@ export class Chunks {
   #state: "size" | "data" | "end of data" | "trailers" | "done" = "size";
   #left = 0;
   #trailers = 0;
-  /** Bytes of chunks that were begun, and of what is around them. */
+  /** Bytes of data that were announced. */
   #data = 0;
+  /** Bytes of size lines and line breaks. */
   #coding = 0;
 
   get isDone(): boolean {
@@ -81,6 +82,7 @@ export class Chunks {
     const [, digits] = SIZE_LINE.exec(line) ?? [];
     if (digits === undefined) throw new BadRequest("malformed chunk size");
     this.#left = Number.parseInt(digits, 16);
+    // With its line break and that of its data.
     this.#coding += line.length + 4;
     if (this.#coding > MAX_CODING + this.#data / 4) throw new BadRequest("the chunks are too small");
     this.#data += this.#left;

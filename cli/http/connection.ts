@@ -8,13 +8,13 @@
 import type { Answer } from "../../core/http/answer.ts";
 import type { AnswerBudget } from "../../core/http/answer-budget.ts";
 import type { HeaderValues, Incoming } from "../../core/http/incoming.ts";
-import { type Backlog, isLarge } from "./backlog.ts";
+import type { Backlog } from "./backlog.ts";
 import { Body } from "./body.ts";
 import { BadRequest, type Head, HeadReader } from "./head.ts";
 import { Input } from "./input.ts";
 import type { Intake } from "./intake.ts";
 import type { OnRefused } from "./refusal.ts";
-import { CONTINUE, encodeAnswer, encodeRefusal, type Encoded } from "./response.ts";
+import { CONTINUE, encodeAnswer, encodeRefusal, type Encoded, isLarge } from "./response.ts";
 import type { Receiver, Transport } from "./transport.ts";
 
 /** Milliseconds. */
@@ -29,10 +29,10 @@ const ANSWER = 300_000;
 /** After the last answer, for the client to have read it before the connection is cut. */
 const LINGER = 2000;
 
-/** Bytes of a body that nobody wants that are read for the sake of the next request. */
+/** Bytes of a body that nobody wants that are read: before the request, of a verb that has none; else for the next one. */
 const DRAIN_LIMIT = 256 * 1024;
 
-/** Verbs whose body the app gets; of every other one it is dropped, as Vault does. */
+/** Verbs whose body the app gets. That of every other one is dropped, as Vault does, but before the app is asked. */
 const WITH_BODY: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
 
 const CR = 0x0d;
@@ -164,17 +164,17 @@ export class Connection {
       this.#phase = "app";
       this.#deadline = Infinity;
       const body = this.#bodyOf(head);
-      const hasBody = WITH_BODY.has(head.method);
+      const isForApp = WITH_BODY.has(head.method);
       if (body !== undefined) {
-        if (hasBody) body.check();
+        if (isForApp) body.checkSoFar();
         else await body.drop(DRAIN_LIMIT);
       }
-      const asked = this.#ask(head, hasBody ? body : undefined);
+      const asked = this.#ask(head, isForApp ? body : undefined);
       const answer = asked instanceof Promise ? await asked : asked;
       const keepAlive = head.keepAlive && !this.#accepted.isStopping() && this.#isDrainable(head, body);
       await this.#write(encodeAnswer(answer, { keepAlive, isOld: head.isOld, isHead: head.method === "HEAD" }));
       if (!keepAlive) return;
-      if (body?.isDone === false) await body.drain();
+      if (body?.isDone === false) await body.drop(Infinity);
       // Of a connection that is gone, what it has sent is not carried out either.
       if (this.#isGone) return;
     }

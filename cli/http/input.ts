@@ -2,7 +2,7 @@ import type { Intake } from "./intake.ts";
 import type { Transport } from "./transport.ts";
 
 /** Bytes that a client may send before it is held back, until somebody waits for more and it is its turn. */
-const HIGH_WATER = 64 * 1024;
+const AT_A_TIME = 64 * 1024;
 
 const EMPTY = Buffer.alloc(0);
 
@@ -13,7 +13,9 @@ export class Input {
   #bytes: Buffer = EMPTY;
   #ended = false;
   #isHeld = false;
-  /** Bytes since the client was held back. */
+  /** Whether its turn will come. */
+  #isQueued = false;
+  /** Bytes that have come since it was let go. */
   #come = 0;
   #wake: (() => void) | undefined;
 
@@ -41,7 +43,7 @@ export class Input {
   push(chunk: Buffer): void {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
     this.#come += chunk.length;
-    if (this.#come >= HIGH_WATER) this.#hold();
+    if (this.#come >= AT_A_TIME) this.#hold();
     this.#notify();
   }
 
@@ -64,7 +66,8 @@ export class Input {
     if (this.#ended) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    if (this.#isHeld) this.#intake.next(() => this.#letGo());
+    if (this.#isHeld && !this.#isQueued) this.#intake.next(() => this.#letGo());
+    this.#isQueued = this.#isHeld;
     return promise;
   }
 
@@ -78,6 +81,7 @@ export class Input {
   #letGo(): void {
     if (!this.#ended) this.#transport.resume();
     this.#isHeld = false;
+    this.#isQueued = false;
     this.#come = 0;
   }
 

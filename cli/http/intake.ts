@@ -9,7 +9,7 @@ const READS_IN_A_TURN = 4;
 export class Intake {
   /** Who has waited for the longest is the first. */
   readonly #waiting: (() => void)[] = [];
-  /** To be told of the bytes that such a connection has sent. */
+  /** To be told of bytes that have come: of each 64 KiB of a connection, or more. */
   readonly onRead: (bytes: number) => void;
 
   constructor(onRead: (bytes: number) => void = () => undefined) {

@@ -1,4 +1,5 @@
 import type { Answer } from "../../core/http/answer.ts";
+import { LARGE_ANSWER } from "../../core/http/answer-budget.ts";
 
 /** The phrases of RFC 9110 for the statuses that the app and the listener have; of others it may be empty. */
 const PHRASES: Readonly<Record<number, string>> = {
@@ -49,6 +50,11 @@ export function encodeAnswer(
   else if (isOld) rest += "connection: keep-alive\r\n";
   rest += "\r\n";
   return { text: `${start}${lines.text}${rest}${content}`, bytes: start.length + lines.bytes + rest.length + length };
+}
+
+/** Whether it counts in the budget of answers, and goes out at once. */
+export function isLarge({ bytes }: Encoded): boolean {
+  return bytes >= LARGE_ANSWER;
 }
 
 /** An answer to what could not be read: no body, and the connection ends. */

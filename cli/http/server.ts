@@ -22,7 +22,7 @@ export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "backlo
    * many again may be in their handshake, and have no place yet.
    */
   readonly maxConnections: number;
-  /** Told of the bytes of those who send much. */
+  /** As {@link Intake} has it. */
   readonly onRead?: ((bytes: number) => void) | undefined;
   /** Without: in the clear. */
   readonly tls?: TlsOptions | undefined;

@@ -3,9 +3,8 @@
  * memory and time than those of `node:net`; TLS is `node:tls`, whose certificates can be renewed.
  */
 import type { Socket } from "node:net";
-import { isLarge } from "./backlog.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Encoded } from "./response.ts";
+import { type Encoded, isLarge } from "./response.ts";
 
 export interface Transport {
   /** Without brackets; undefined over a Unix socket. */

@@ -50,23 +50,26 @@ export class Recorder {
     const asked = this.#time();
     await write(begun, ({ format, pieces }) => format.requestLine(asked, pieces));
     let recorded: Reply | undefined;
-    let kept: Disposable | undefined;
+    let counted: Disposable | undefined;
     let outcome: Outcome;
     try {
       const acted = act(async (early) => {
         await this.#writeAnswer(begun, { reply: early });
         recorded = early;
       });
-      // At once: by the next promise the replies of all that were recorded together would be there.
-      const reply = await soon(acted, (made) => ((kept = keep(made)), made));
-      outcome = { reply };
+      // In the moment it is made: a promise later those of all that were recorded together are made, too, and none counted.
+      const count = (made: Reply): Reply => {
+        counted = keep(made);
+        return made;
+      };
+      outcome = { reply: await soon(acted, count) };
     } catch (error) {
       outcome = { error };
     }
     try {
       if ("error" in outcome || outcome.reply !== recorded) await this.#writeAnswer(begun, outcome);
     } finally {
-      kept?.[Symbol.dispose]();
+      counted?.[Symbol.dispose]();
     }
     if ("error" in outcome) throw outcome.error;
     return outcome.reply;

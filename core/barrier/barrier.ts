@@ -135,7 +135,10 @@ export class Barrier {
     return this.#gate.run(() => this.#driver.swap(path, was, undefined));
   }
 
-  /** The direct children of the folder `prefix` (empty or ending in "/"), in byte order; folders end in "/". At once as {@link get}. */
+  /**
+   * The direct children of the folder `prefix` (empty or ending in "/"), in byte order; folders end in "/". At once where
+   * the driver has them at hand.
+   */
   list(prefix: string, page?: Page): Soon<string[]> {
     this.#gate.check();
     this.#metrics?.barrier("list");

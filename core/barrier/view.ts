@@ -15,7 +15,7 @@ export interface View {
   /** The new stored bytes, or undefined when the entry was no longer `was`. */
   swap(path: string, was: Uint8Array | undefined, value: Uint8Array): Promise<Uint8Array | undefined>;
   delete(path: string): Promise<void>;
-  /** The direct children of `folder` ("" or ending in "/"), in byte order; folders end in "/". */
+  /** The direct children of `folder` ("" or ending in "/"), in byte order; folders end in "/". At once where at hand. */
   list(folder: string, page?: Page): Soon<string[]>;
 }
 

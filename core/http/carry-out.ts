@@ -18,7 +18,7 @@ import { missing, mountOf } from "./target.ts";
 export function carryOut(asked: Asked, fields: JsonObject, admission: Admission): Soon<Reply> {
   const { server, opened, route } = asked;
   return soon(opened === undefined ? server.auditWhileSealed : opened.audit.current(), (recorder) => {
-    // What monitors ask is answered on.
+    // What monitors ask is answered on, also where there is no room.
     if (route?.audited === false) return act(asked, fields, admission, nobodyRecords);
     const carried = (recordAnswer: RecordAnswer) =>
       inTurn(asked.request.answers, () => act(asked, fields, admission, recordAnswer));
@@ -32,6 +32,7 @@ export function carryOut(asked: Asked, fields: JsonObject, admission: Admission)
 function inTurn(answers: AnswerBudget | undefined, make: () => Soon<Reply>): Soon<Reply> {
   if (answers?.isOver !== true) return make();
   return answers.turn().then((isWanted) => {
+    // Nobody gets this.
     if (!isWanted) throw new ApiError("overloaded");
     return make();
   });

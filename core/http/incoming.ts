@@ -22,7 +22,7 @@ export interface Incoming {
   /** Undefined where there is none, or the verb has none. */
   readonly body: IncomingBody | undefined;
   readonly peer: Peer;
-  /** Undefined where whoever hands the request in sees to it. */
+  /** Undefined where answers are not bounded, as those of `fetch`. */
   readonly answers?: AnswerBudget | undefined;
 }
 

@@ -8,13 +8,13 @@ import type { Metrics } from "./metrics.ts";
 export function meteredDriver(driver: Driver, metrics: Metrics, clock: Clock): Driver {
   return aroundDriver(driver, (operation, _key, act) => {
     const started = clock.monotonic();
-    const stored = (failed: boolean) => metrics.stored(operation, clock.monotonic() - started, failed);
+    const took = (failed: boolean) => metrics.stored(operation, clock.monotonic() - started, failed);
     const failing = (error: unknown): never => {
-      stored(true);
+      took(true);
       throw error;
     };
     return soon(otherwise(act, failing), (value) => {
-      stored(false);
+      took(false);
       return value;
     });
   });

@@ -6,7 +6,7 @@ import type { App } from "../../cli/http/connection.ts";
 import { Outbox } from "../../cli/http/outbox.ts";
 import type { Refusal } from "../../cli/http/refusal.ts";
 import { BunTransport } from "../../cli/http/transport.ts";
-import { testClock, turns } from "../harness.ts";
+import { testClock, turns, withinTurn } from "../harness.ts";
 import { openConnection, type Opened, textAnswer } from "./conversation.ts";
 import { HEAD } from "./sockets.ts";
 
@@ -15,11 +15,6 @@ const LARGE = "x".repeat(4 * 1024 * 1024);
 const ROOM = 31;
 /** With so many there is just more than twice the budget. */
 const TWICE = 64;
-
-/** What needs nothing but promises is done by then, and what waits for the next turn of the event loop is not. */
-async function withinTurn(): Promise<void> {
-  for (let step = 0; step < 50; step += 1) await Promise.resolve();
-}
 
 /** Connections of one server, on which `count` clients have a large answer each and take nothing. */
 async function stalled(count: number) {
@@ -205,4 +200,48 @@ test("an answer that waits to be taken is in memory once", async () => {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "backlog-child.ts")]);
   const { held, heap } = (await child.stdout.json()) as { held: number; heap: number };
   expect(heap / held).toBeWithin(0.9, 1.3);
+});
+
+describe("answers that wait to be recorded", () => {
+  const MIB = 1024 * 1024;
+  const untaken = { unsent: MIB, remoteAddress: undefined, destroy: () => undefined };
+  const opened = () => {
+    const clock = testClock();
+    const refused: Refusal[] = [];
+    const backlog = new Backlog(clock, (reason) => refused.push(reason));
+    return { clock, refused, backlog, answers: backlog.of(() => true) };
+  };
+
+  test("count with those that are not taken", () => {
+    const { backlog, answers } = opened();
+    using _held = backlog.hold(untaken, 120 * MIB);
+    expect(answers.isOver).toBe(false);
+    const kept = answers.keep(10 * MIB);
+    expect(answers.isOver).toBe(true);
+    kept[Symbol.dispose]();
+    expect(answers.isOver).toBe(false);
+  });
+
+  test("have a smaller budget of their own, for which nobody is cut off", async () => {
+    const { backlog, answers, clock, refused } = opened();
+    using _kept = answers.keep(17 * MIB);
+    expect(answers.isOver).toBe(true);
+    using _held = backlog.hold(untaken, MIB);
+    for (let look = 0; look < 15; look += 1) await clock.pass(100);
+    expect(refused).toEqual([]);
+  });
+
+  test("let nobody have his turn until there is room", async () => {
+    const { backlog, answers } = opened();
+    const large = backlog.hold(untaken, 300 * MIB);
+    const small = backlog.hold(untaken, MIB);
+    let hasTurn = false;
+    const turn = answers.turn().then(() => (hasTurn = true));
+    await turns(2);
+    small[Symbol.dispose]();
+    await turns(2);
+    expect(hasTurn).toBe(false);
+    large[Symbol.dispose]();
+    await turn;
+  });
 });

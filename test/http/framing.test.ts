@@ -190,7 +190,8 @@ const chunks: Row[] = (
     ["a length as a trailer", "3\r\nabc\r\n0\r\nContent-Length: 3\r\n\r\n"],
     ["a coding as a trailer", "3\r\nabc\r\n0\r\ntransfer-encoding: chunked\r\n\r\n"],
     ["a token as a trailer", "3\r\nabc\r\n0\r\nX-Vault-Token: root\r\n\r\n"],
-    ["chunks that are too small", "1\r\nx\r\n".repeat(4000)],
+    ["chunks that are too small", `${"1\r\nx\r\n".repeat(4000)}0\r\n\r\n`],
+    ["many chunks that are rather small", `${`10\r\n${"x".repeat(16)}\r\n`.repeat(40_000)}0\r\n\r\n`],
     ["trailers that are too long", `3\r\nabc\r\n0\r\n${"X: y\r\n".repeat(2000)}\r\n`],
     ["a trailer that is too long", `3\r\nabc\r\n0\r\nX: ${"y".repeat(9000)}\r\n\r\n`],
   ] as const

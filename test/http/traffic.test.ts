@@ -133,6 +133,17 @@ test("large bodies arrive whole", async () => {
   }
 });
 
+test.each([
+  ["a few chunks of one byte", 1, 3000],
+  ["many chunks of 24 bytes", 24, 40_000],
+  ["larger chunks", 7000, 100],
+])("%s are taken", async (_name, size, count) => {
+  const chunk = `${size.toString(16)}\r\n${"x".repeat(size)}\r\n`;
+  const head = "PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const { seen } = await converse([`${head}${chunk.repeat(count)}0\r\n\r\n`]);
+  expect(seen.map(({ body }) => body.length)).toEqual([size * count]);
+});
+
 describe("a body that nobody reads", () => {
   const refuse = () => textAnswer("{}", 403);
   const statuses = async (...pieces: string[]) =>
