@@ -101,6 +101,27 @@ describe("lines to a slow place", () => {
     await later;
   });
 
+  test("are not taken for stuck when the process stood still", async () => {
+    const sink = heldSink();
+    const writer = new LineWriter(sink, 50);
+    const line = writer.write("a\n");
+    await turns(3);
+    // What the system has done meanwhile is known only after what was due by the clock.
+    setTimeout(() => sink.sent[0]?.done.resolve(), 60);
+    Bun.sleepSync(100);
+    await line;
+    expect(sink.aborted).toBe(0);
+  });
+
+  test("that are stuck are not waited for at the end, whether they were before or not", async () => {
+    const writer = new LineWriter(heldSink(), 20);
+    const line = rejection(writer.write("a\n"));
+    await turns(3);
+    await writer.drained();
+    await line;
+    await writer.drained();
+  });
+
   test("are not held without bound", async () => {
     const sink = heldSink();
     const writer = new LineWriter(sink, 60_000);

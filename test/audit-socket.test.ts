@@ -4,15 +4,17 @@ import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { openSocketDevice, type SocketAddress } from "../cli/audit/socket-device.ts";
 import { newFolder } from "./executable.ts";
-import { rejection } from "./harness.ts";
+import { rejection, turns } from "./harness.ts";
 
 /** Collects what is sent; `hold` has it read nothing any more. */
 class Collector implements AsyncDisposable {
   text = "";
+  connections = 0;
   readonly #sockets = new Set<Socket>();
   #isHeld = false;
   #waiting: { readonly until: (text: string) => boolean; readonly done: () => void }[] = [];
   readonly #server: Server = createServer((socket) => {
+    this.connections += 1;
     this.#sockets.add(socket);
     socket.on("error", () => undefined);
     socket.on("close", () => this.#sockets.delete(socket));
@@ -109,6 +111,30 @@ describe.each(KINDS)("a %s socket", (_, open) => {
     collector.release();
     await device.write("again\n");
     await collector.until("again\n");
+    await device.close();
+  });
+
+  test("loses nothing when it is reopened in the middle of a write", async () => {
+    const [collector, address] = await open();
+    await using _collector = collector;
+    const device = openSocketDevice(address, 5000);
+    await device.write("first\n");
+    await collector.until("first\n");
+    collector.hold();
+    const large = `${"x".repeat(8 * 1024 * 1024)}\n`;
+    const writing = device.write(large);
+    // The system has taken what it takes.
+    await turns(5);
+    const waiting = Array.from({ length: 10 }, (_none, index) => device.write(`behind ${index}\n`));
+    await device.reopen();
+    collector.release();
+    await Promise.all([writing, ...waiting]);
+    await collector.until("behind 9\n");
+    await device.write("last\n");
+    await collector.until("last\n");
+    const behind = waiting.map((_line, index) => `behind ${index}\n`);
+    expect(collector.text === `first\n${large}${behind.join("")}last\n`).toBe(true);
+    expect(collector.connections).toBe(2);
     await device.close();
   });
 

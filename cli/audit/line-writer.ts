@@ -13,6 +13,9 @@ const QUEUE_LIMIT = 16 * 1024 * 1024;
 /** Lines that go out before the turn has ended, so that the place is at work while the others are made. */
 const ENOUGH = 8;
 
+/** So many times it is looked whether a write is done, before it counts as stuck. */
+const STEPS = 10;
+
 /** Takes what is to be written, all of it, out of the hands of this process. */
 export interface Sink {
   send(bytes: Uint8Array): Promise<void>;
@@ -32,6 +35,7 @@ export class LineWriter {
   #next: Batch | undefined;
   #underWay: Promise<void> | undefined;
   #stuck = false;
+  #onStuck: (() => void) | undefined;
   /** Called when there are enough lines for a write. */
   #onEnough: (() => void) | undefined;
 
@@ -57,9 +61,10 @@ export class LineWriter {
     await this.#underWay;
   }
 
-  /** Resolves when everything has been written, or has failed. */
+  /** Resolves when everything has been written, or has failed, be it that it is stuck. */
   async drained(): Promise<void> {
-    while (this.#underWay !== undefined && !this.#stuck) await this.#underWay;
+    while (this.#underWay !== undefined && !this.#stuck)
+      await Promise.race([this.#underWay, new Promise<void>((resolve) => (this.#onStuck = resolve))]);
   }
 
   /** Sends what there is at the end of this turn, or when there is enough. */
@@ -79,14 +84,20 @@ export class LineWriter {
   }
 
   async #send({ lines, written }: Batch): Promise<void> {
-    const late = setTimeout(() => this.#giveUp(written), this.#limitMs);
+    // Counted in steps, between two of which the event loop has asked what is done: one that stood still, as one of a machine
+    // that was paused does, must not take for stuck what was written long ago.
+    let left = STEPS;
+    const late = setInterval(() => {
+      left -= 1;
+      if (left === 0) this.#giveUp(written);
+    }, this.#limitMs / STEPS);
     try {
       await this.#sink.send(new TextEncoder().encode(lines.join("")));
       written.resolve();
     } catch (error) {
       written.reject(error);
     } finally {
-      clearTimeout(late);
+      clearInterval(late);
       this.#stuck = false;
     }
   }
@@ -94,6 +105,7 @@ export class LineWriter {
   /** The write may still come to an end; nobody waits for it any longer. */
   #giveUp(written: PromiseWithResolvers<void>): void {
     this.#stuck = true;
+    this.#onStuck?.();
     written.reject(tooSlow());
     this.#next?.written.reject(tooSlow());
     this.#next = undefined;

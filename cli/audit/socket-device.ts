@@ -16,9 +16,9 @@ export function openSocketDevice(address: SocketAddress, limitMs: number): Audit
   return {
     write: (line) => lines.write(line),
     /** A collector that was restarted, or moved, is found by a new connection. */
-    async reopen() {
-      await lines.settled();
-      sink.disconnect();
+    reopen() {
+      sink.renew();
+      return Promise.resolve();
     },
     async close() {
       await lines.drained();
@@ -38,6 +38,8 @@ class SocketSink implements Sink {
   readonly #address: SocketAddress;
   #socket: Socket | undefined;
   #sending: Sending | undefined;
+  /** The next is sent over another connection. */
+  #isStale = false;
   /** Goes up when a connection is given up, so that one which comes about later is not taken. */
   #attempt = 0;
 
@@ -46,6 +48,7 @@ class SocketSink implements Sink {
   }
 
   send(bytes: Uint8Array): Promise<void> {
+    if (this.#isStale) this.disconnect();
     const done = Promise.withResolvers<void>();
     this.#sending = { bytes, at: 0, done };
     if (this.#socket === undefined) this.#connect();
@@ -58,7 +61,14 @@ class SocketSink implements Sink {
     this.#fail(new Error("the connection was given up"));
   }
 
+  /** What is being sent goes on over the connection that it has begun with. */
+  renew(): void {
+    if (this.#sending === undefined) this.disconnect();
+    else this.#isStale = true;
+  }
+
   disconnect(): void {
+    this.#isStale = false;
     this.#attempt += 1;
     this.#socket?.end();
     this.#socket = undefined;

@@ -154,8 +154,11 @@ export class BunTransport implements Transport {
       const [next] = this.#unsent;
       if (next === undefined) break;
       const sent = this.#socket.write(next.text);
-      // Less than none: the connection is gone, and `close` follows.
-      if (sent < 0) return;
+      // Less than none: the connection is gone. Of one that is paused the runtime does not tell.
+      if (sent < 0) {
+        this.#socket.terminate();
+        return;
+      }
       if (sent < next.bytes) {
         const rest = (typeof next.text === "string" ? Buffer.from(next.text) : next.text).subarray(sent);
         this.#unsent[0] = { text: rest, bytes: rest.length };

@@ -93,8 +93,18 @@ const FEW_BYTES = 2000;
 const FEW_VALUES = 20;
 
 function fewFields(fields: JsonObject): JsonObject {
-  const text = JSON.stringify(fields);
-  return text.length <= FEW_BYTES && text.split(",").length <= FEW_VALUES ? fields : {};
+  let [bytes, values] = [FEW_BYTES, FEW_VALUES];
+  const fits = (value: unknown): boolean => {
+    values -= 1;
+    if (typeof value === "string") bytes -= value.length;
+    if (values < 0 || bytes < 0) return false;
+    if (typeof value !== "object" || value === null) return true;
+    return Object.entries(value).every(([name, member]) => {
+      bytes -= name.length;
+      return fits(member);
+    });
+  };
+  return fits(fields) ? fields : {};
 }
 
 /** Vault tells of fields that it ignored, where there is an answer to tell it in. */

@@ -34,17 +34,20 @@ const LITERALS: ReadonlyMap<number, string> = new Map(
 );
 const ESCAPES: ReadonlySet<number> = new Set(Array.from('"\\/bfnrt', (character) => character.charCodeAt(0)));
 
+/** `fffd`. */
+const REPLACEMENT = Uint8Array.of(0x66, 0x66, 0x66, 0x64);
+
 const decoder = new TextDecoder();
 
 /** What the scanner learned about the first value of a body. */
 export interface Scan {
+  /** The body, with `\ufffd` in the place of escapes of lone surrogates, which storage and UTF-8 cannot hold. */
+  readonly bytes: Uint8Array;
   /** Where the value begins and ends, in bytes. */
   readonly start: number;
   readonly end: number;
   /** Some number's text would not survive a double (`1.0`, `1E5`, `-0`, 23 digits). */
   readonly unusualNumber: boolean;
-  /** Some string has a `\ud800`…`\udfff` escape, in a pair or alone. */
-  readonly surrogateEscape: boolean;
   /** No byte is above 0x7f. */
   readonly isAscii: boolean;
 }
@@ -59,10 +62,10 @@ export function scanJson(bytes: Uint8Array): Scan | undefined {
   if (scanner.next() === END) return undefined;
   const start = scanner.at;
   scanner.value();
-  const { at: end, unusualNumber, surrogateEscape } = scanner;
+  const { at: end, unusualNumber } = scanner;
   const isAscii = scanner.bits <= 0x7f;
   while (scanner.next() !== END) scanner.value();
-  return { start, end, unusualNumber, surrogateEscape, isAscii };
+  return { bytes: scanner.bytes, start, end, unusualNumber, isAscii };
 }
 
 /** For each open level whether it is an object (1) or an array (0). One for all: a scan does not stop on its way. */
@@ -71,13 +74,13 @@ const levels = new Uint8Array(MAX_DEPTH);
 class Scanner {
   at = 0;
   unusualNumber = false;
-  surrogateEscape = false;
   /** Those of every byte of a string that is no escape, together. Outside of strings all are ASCII. */
   bits = 0;
   private strings = 0;
   private memory = 0;
   private depth = 0;
-  private readonly bytes: Uint8Array;
+  bytes: Uint8Array;
+  private isCopy = false;
   /** Where the name of the field of the outermost object stands, with its quotes, in which the scanner is. */
   private field: readonly [start: number, end: number] = [0, 0];
 
@@ -183,19 +186,44 @@ class Scanner {
     if (this.strings > MAX_STRINGS) throw tooComplex("exceeded maximum number of strings");
   }
 
-  /** Checks the escape whose backslash is before `at` and gives the place behind it. */
+  /** Checks the escape whose backslash is before `at`, or a pair of surrogates, and gives the place behind it. */
   private escape(at: number): number {
     const byte = this.bytes[at] ?? END;
     if (ESCAPES.has(byte)) return at + 1;
     if (byte !== 0x75) throw unexpected(byte, "in string escape code");
-    for (let i = 1; i <= 4; i += 1) {
+    this.hexDigits(at + 1);
+    const kind = this.surrogate(at);
+    if (kind === "none") return at + 5;
+    if (kind === "high" && this.bytes[at + 5] === BACKSLASH && this.surrogate(at + 6) === "low") {
+      this.hexDigits(at + 7);
+      return at + 11;
+    }
+    this.replace(at + 1);
+    return at + 5;
+  }
+
+  private hexDigits(at: number): void {
+    for (let i = 0; i < 4; i += 1) {
       const digit = this.bytes[at + i] ?? END;
       if (!isHexDigit(digit)) throw unexpected(digit, "in \\u hexadecimal character escape");
     }
-    // \uD8.. to \uDF..: bit 0x20 is the case of a letter, and 8 and 9 are below A.
-    const second = this.bytes[at + 2] ?? END;
-    if (((this.bytes[at + 1] ?? END) | 0x20) === 0x64 && second >= 0x38) this.surrogateEscape = true;
-    return at + 5;
+  }
+
+  /** Which half of a pair `\ud800` to `\udfff` stands for, whose `u` is at `at`. */
+  private surrogate(at: number): "high" | "low" | "none" {
+    const { bytes } = this;
+    // Bit 0x20 is the case of a letter; 8 and 9 are below A.
+    if (bytes[at] !== 0x75 || ((bytes[at + 1] ?? END) | 0x20) !== 0x64) return "none";
+    const second = (bytes[at + 2] ?? END) | 0x20;
+    if (second < 0x38) return "none";
+    return second <= 0x62 ? "high" : "low";
+  }
+
+  /** Makes U+FFFD of the four digits at `at`. */
+  private replace(at: number): void {
+    if (!this.isCopy) this.bytes = new Uint8Array(this.bytes);
+    this.isCopy = true;
+    this.bytes.set(REPLACEMENT, at);
   }
 
   private number(): void {

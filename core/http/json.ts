@@ -33,7 +33,7 @@ const decoder = new TextDecoder();
 export function parseBody(bytes: Uint8Array): unknown {
   const scan = scanJson(bytes);
   if (scan === undefined) return undefined;
-  return parseText(textOf(bytes, scan), scan.unusualNumber) ?? undefined;
+  return parseText(textOf(scan), scan.unusualNumber) ?? undefined;
 }
 
 function parseText(text: string, unusualNumber: boolean): unknown {
@@ -41,10 +41,9 @@ function parseText(text: string, unusualNumber: boolean): unknown {
 }
 
 /** The text of the first value, which is well-formed Unicode. */
-function textOf(bytes: Uint8Array, { start, end, surrogateEscape }: Scan): string {
+function textOf({ bytes, start, end }: Scan): string {
   const isAll = start === 0 && end === bytes.length;
-  const raw = decoder.decode(isAll ? bytes : bytes.subarray(start, end));
-  return surrogateEscape ? replaceLoneSurrogates(raw) : raw;
+  return decoder.decode(isAll ? bytes : bytes.subarray(start, end));
 }
 
 /** As {@link parseBody}, for endpoints that take an object of fields: an empty body is an empty object. */
@@ -67,7 +66,7 @@ export interface ObjectText {
 export function parseObjectText(bytes: Uint8Array): ObjectText {
   const scan = scanJson(bytes);
   if (scan !== undefined && bytes[scan.start] === OPEN_OBJECT)
-    return { text: textOf(bytes, scan), isAscii: scan.isAscii, unusualNumber: scan.unusualNumber };
+    return { text: textOf(scan), isAscii: scan.isAscii, unusualNumber: scan.unusualNumber };
   return { text: stringify(parseObject(bytes)), isAscii: false, unusualNumber: true };
 }
 
@@ -105,13 +104,4 @@ function keepText(_key: string, value: unknown, context: { source?: string }): u
   const { source } = context;
   if (typeof value !== "number" || source === undefined || String(value) === source) return value;
   return json.rawJSON(source);
-}
-
-/** Any escape, a pair of surrogates as one, so that what is left of `\uD8..` to `\uDF..` stands alone. */
-const ESCAPE = /\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|[^])/g;
-const LONE_SURROGATE_LENGTH = "\\ud800".length;
-
-/** JSON.parse would take lone surrogates over; storage and UTF-8 cannot hold them. The text is valid JSON. */
-function replaceLoneSurrogates(text: string): string {
-  return text.replace(ESCAPE, (escape) => (escape.length === LONE_SURROGATE_LENGTH ? "\\ufffd" : escape));
 }
