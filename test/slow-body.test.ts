@@ -78,7 +78,7 @@ describe("large bodies that come slowly", () => {
   test("take a limited room together; small ones go on, and so do large ones when there is room again", async () => {
     await using server = await started();
     await server.unseal();
-    const bodies = Array.from({ length: 4 }, largeBody);
+    const bodies = Array.from({ length: 2 }, largeBody);
     const answers = bodies.map(({ stream }) => server.ask("PUT", "sys/mounts/x", stream));
     await Promise.all(bodies.map(({ begun }) => begun));
     const large = JSON.stringify({ key: "x".repeat(10 * 1024 * 1024) });
@@ -89,7 +89,7 @@ describe("large bodies that come slowly", () => {
     });
     expect((await send("{}")).status).toBe(404);
     for (const { finish } of bodies) finish();
-    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([403, 403, 403, 403]);
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([403, 403]);
     expect((await send(large)).status).toBe(404);
   });
 });

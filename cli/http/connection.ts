@@ -10,24 +10,13 @@ import type { AnswerBudget } from "../../core/http/answer-budget.ts";
 import type { HeaderValues, Incoming } from "../../core/http/incoming.ts";
 import type { Backlog } from "./backlog.ts";
 import { Body } from "./body.ts";
+import { ANSWER, BODY, BODY_PAUSE, HEAD, IDLE, LINGER, WRITE_PAUSE } from "./deadlines.ts";
 import { BadRequest, type Head, HeadReader } from "./head.ts";
 import { Input } from "./input.ts";
 import type { Intake } from "./intake.ts";
 import type { OnRefused } from "./refusal.ts";
 import { CONTINUE, encodeAnswer, encodeRefusal, type Encoded, isLarge } from "./response.ts";
 import type { Receiver, Transport } from "./transport.ts";
-
-/** Milliseconds. */
-const IDLE = 120_000;
-const HEAD = 10_000;
-/** Between two pieces of a body, and for a whole one. */
-const BODY_PAUSE = 30_000;
-const BODY = 300_000;
-/** Between two pieces of an answer that the client takes, and for a whole one. */
-const WRITE_PAUSE = 30_000;
-const ANSWER = 300_000;
-/** After the last answer, for the client to have read it before the connection is cut. */
-const LINGER = 2000;
 
 /** Bytes of a body that nobody wants that are read: before the request, of a verb that has none; else for the next one. */
 const DRAIN_LIMIT = 256 * 1024;
@@ -118,6 +107,17 @@ export class Connection {
   /** Ends it if it waits for a request of which nothing has come yet. */
   endIfIdle(): void {
     if (this.idleSince !== undefined) this.#transport.close();
+  }
+
+  /** Bytes that came and that nobody reads as long as the requests before them are not answered. */
+  get unread(): number {
+    return this.#input.isAwaited ? 0 : this.#input.bytes.length;
+  }
+
+  /** Cuts it for the sake of the others. */
+  cut(why: string): void {
+    this.#accepted.onRefused?.("unread", why, this.#transport.remoteAddress);
+    this.destroy();
   }
 
   /** Cuts it, whatever is under way. */

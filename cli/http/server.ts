@@ -6,10 +6,13 @@ import { type Accepted, Connection } from "./connection.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Intake } from "./intake.ts";
 import { Outbox } from "./outbox.ts";
+import { beyondUnread } from "./unread.ts";
 import { BunTransport, NodeTransport, type Receiver, type Transport } from "./transport.ts";
 
 /** How often each connection's time is looked at. */
 const CHECK_MS = 1000;
+/** Bytes that come after which it is looked at what connections hold unread. */
+const LOOK_BYTES = 8 * 1024 * 1024;
 /** How long a stop waits for requests that are under way. */
 const DRAIN_MS = 30_000;
 
@@ -50,6 +53,8 @@ export class HttpServer {
   #sockets: Sockets | undefined;
   readonly #handshakes: Handshakes;
   #isStopping = false;
+  /** Bytes that have come since it was looked at what is unread. */
+  #come = 0;
   /** When those that are under way at a stop are cut. */
   #stopEnd = Infinity;
   #onEmpty: (() => void) | undefined;
@@ -63,7 +68,10 @@ export class HttpServer {
       onRefused,
       isStopping: () => this.#isStopping,
       backlog: new Backlog(clock, onRefused),
-      intake: new Intake(onRead),
+      intake: new Intake((bytes) => {
+        onRead?.(bytes);
+        this.#came(bytes);
+      }),
       now: () => clock.monotonic(),
     };
     this.#handshakes = new Handshakes(maxConnections, (why, address) => onRefused?.("handshake", why, address));
@@ -217,6 +225,14 @@ export class HttpServer {
     await connection.serve();
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#onEmpty?.();
+  }
+
+  #came(bytes: number): void {
+    this.#come += bytes;
+    if (this.#come < LOOK_BYTES) return;
+    this.#come = 0;
+    for (const connection of beyondUnread(this.#connections))
+      connection.cut("what was sent waits for answers that were not taken");
   }
 
   #check(): void {

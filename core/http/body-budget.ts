@@ -2,8 +2,8 @@ import { ApiError } from "../errors.ts";
 
 /** Bytes of a body that anybody may send. */
 export const SMALL_BODY = 64 * 1024;
-/** Bytes of the larger ones, all together. */
-const ALL = 128 * 1024 * 1024;
+/** Bytes of the larger ones, all together: two of the largest. Each is there four to eight times while it is parsed. */
+const ALL = 64 * 1024 * 1024;
 
 /**
  * What the bodies that are being read may take together. They are read before the token is looked at, so without it

@@ -1,0 +1,62 @@
+/** Requests that are sent ahead of their answers, and nobody takes those. */
+import { expect, test } from "bun:test";
+import { beyondUnread, UNREAD } from "../../cli/http/unread.ts";
+import type { Answer } from "../../core/http/answer.ts";
+import { openConnection, textAnswer } from "./conversation.ts";
+import { client, HEAD, started } from "./sockets.ts";
+import { turns } from "../harness.ts";
+
+test("those who hold the most are cut, until there is room", () => {
+  const holding = [1, 30, 20, 30, 4].map((mib) => ({ unread: mib * 1024 * 1024 }));
+  expect(beyondUnread(holding).map((each) => holding.indexOf(each))).toEqual([1]);
+  expect(beyondUnread(holding.slice(1, 3))).toEqual([]);
+  expect(beyondUnread([{ unread: UNREAD + 1 }])).toHaveLength(1);
+});
+
+test("a connection holds what waits behind a request, not what is being read", async () => {
+  const answer = Promise.withResolvers<Answer>();
+  let asked = 0;
+  const { transport, connection } = openConnection(() => ((asked += 1), answer.promise));
+  const send = (text: string) => transport.receiver.onData(Buffer.from(text));
+  send(HEAD.slice(0, 10));
+  await turns(2);
+  expect(connection.unread).toBe(0);
+  send(HEAD.slice(10));
+  await turns(2);
+  expect(asked).toBe(1);
+  send(HEAD + HEAD);
+  expect(connection.unread).toBe(2 * HEAD.length);
+  answer.resolve(textAnswer("done"));
+  await turns(2);
+  expect(connection.unread).toBe(0);
+});
+
+test("a client that resets the connection while it is held back gives its place back", async () => {
+  await using running = await started(() => textAnswer("x".repeat(10_000)), { maxConnections: 1 });
+  for (let round = 0; round < 10; round += 1) {
+    const { socket, closed } = client(running.port);
+    socket.pause();
+    // More than the system and the server take.
+    await new Promise<void>((resolve) => {
+      socket.on("connect", () => socket.write(HEAD.repeat(100_000)));
+      socket.on("drain", resolve);
+      setImmediate(() => setImmediate(resolve));
+    });
+    socket.resetAndDestroy();
+    await closed;
+    await served(running.port);
+  }
+});
+
+/** Resolves when a client gets an answer: those for whom there is no place are cut off. */
+async function served(port: number): Promise<void> {
+  for (;;) {
+    const { socket, closed, text } = client(port);
+    const answered = new Promise<void>((resolve) => socket.once("data", () => resolve()));
+    socket.write(HEAD);
+    await Promise.race([answered, closed]);
+    socket.destroy();
+    await closed;
+    if (text().startsWith("HTTP/1.1 200")) return;
+  }
+}
