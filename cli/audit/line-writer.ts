@@ -7,8 +7,11 @@
  * it and every further one until it has come to an end; lines that find too many before them fail at once.
  */
 
-/** UTF-16 code units that may wait, which for JSON lines is about the number of bytes. One line may always. */
-const QUEUE_LIMIT = 16 * 1024 * 1024;
+/**
+ * UTF-16 code units that may wait, which for JSON lines is about the number of bytes. One line may always. More than the
+ * listener lets wait of answers: 16 MiB of large ones, one beyond, and 16 KiB for each connection.
+ */
+const QUEUE_LIMIT = 64 * 1024 * 1024;
 
 /** Lines that go out before the turn has ended, so that the place is at work while the others are made. */
 const ENOUGH = 8;

@@ -20,6 +20,9 @@ const MOST = 2 * BUDGET;
 /** Bytes of answers that wait to be recorded. Each is there several times meanwhile: as its text, parsed, and as garbage. */
 const UNRECORDED = 16 * 1024 * 1024;
 
+/** Bytes of large answers that are made in one turn of the event loop. */
+const AT_ONCE = 4 * 1024 * 1024;
+
 /** How often it is looked at who takes something, in milliseconds, while there is more than the budget. */
 const LOOK_MS = 100;
 /**
@@ -55,6 +58,8 @@ export class Backlog {
   #bytes = 0;
   /** Of them, those that wait to be recorded. */
   #kept = 0;
+  /** Of answers that were made in this turn of the event loop. */
+  #made = 0;
   #stopLooks: (() => void) | undefined;
   /** Resolves when all who wait have had their turn. */
   #queue = Promise.resolve();
@@ -67,7 +72,7 @@ export class Backlog {
   }
 
   get isOver(): boolean {
-    return this.#bytes > BUDGET || this.#kept > UNRECORDED;
+    return this.#bytes > BUDGET || this.#kept > UNRECORDED || this.#made > AT_ONCE;
   }
 
   /** The budget as the app sees it, of a connection of which `isThere` tells whether it is not gone. */
@@ -95,6 +100,12 @@ export class Backlog {
       await new Promise<void>((resolve) => (this.#onRoom = resolve));
   }
 
+  /** Counts an answer that was made, until this turn of the event loop ends: others are to be served between many of them. */
+  made(bytes: number): void {
+    if (this.#made === 0) setImmediate(() => (this.#made = 0));
+    this.#made += bytes;
+  }
+
   /** Counts an answer of which something is left, until it is disposed of: the transport keeps the whole as long. */
   hold(transport: Slow, bytes: number): Disposable {
     const { unsent } = transport;
@@ -106,6 +117,7 @@ export class Backlog {
   }
 
   #keep(bytes: number): Disposable {
+    this.made(bytes);
     this.#bytes += bytes;
     this.#kept += bytes;
     return {

@@ -254,6 +254,7 @@ export class Connection {
   #write(encoded: Encoded): Promise<void> | undefined {
     if (this.#isGone) return undefined;
     const sent = new Promise<void>((resolve) => (this.#onSent = resolve));
+    if (isLarge(encoded)) this.#accepted.backlog.made(encoded.bytes);
     this.#transport.write(encoded);
     this.#enter("writing", WRITE_PAUSE);
     this.#end = this.#deadline - WRITE_PAUSE + ANSWER;

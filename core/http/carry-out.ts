@@ -20,17 +20,19 @@ export function carryOut(asked: Asked, fields: JsonObject, admission: Admission)
   return soon(opened === undefined ? server.auditWhileSealed : opened.audit.current(), (recorder) => {
     // What monitors ask is answered on, also where there is no room.
     if (route?.audited === false) return act(asked, fields, admission, nobodyRecords);
-    const carried = (recordAnswer: RecordAnswer) =>
-      inTurn(asked.request.answers, () => act(asked, fields, admission, recordAnswer));
+    const carried = (recordAnswer: RecordAnswer) => inTurn(asked, () => act(asked, fields, admission, recordAnswer));
     if (recorder.outputs.length === 0) return carried(nobodyRecords);
     const keep = (reply: Reply) => keepLarge(asked.request.answers, reply);
     return soon(auditedRequest(asked, fields, admission), (audited) => recorder.record(audited, carried, keep));
   });
 }
 
-/** One after the other, while there is more of answers than there should be. */
-function inTurn(answers: AnswerBudget | undefined, make: () => Soon<Reply>): Soon<Reply> {
-  if (answers?.isOver !== true) return make();
+/**
+ * One after the other, while there is more of answers than there should be. Lists always: one may take as long as a
+ * thousand other requests, which must not wait for many of them.
+ */
+function inTurn({ request: { answers }, operation }: Asked, make: () => Soon<Reply>): Soon<Reply> {
+  if (answers === undefined || (operation !== "list" && !answers.isOver)) return make();
   return answers.turn().then((isWanted) => {
     // Nobody gets this.
     if (!isWanted) throw new ApiError("overloaded");

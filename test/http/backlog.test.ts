@@ -47,21 +47,23 @@ async function stalled(count: number) {
   const connections: Opened[] = [];
   while (connections.length < count) {
     connections.push(open());
-    // As the runtime does between what comes on one socket and on the next.
-    await withinTurn();
+    await turns(1);
   }
-  const askedAtOnce = asked;
-  await turns(2);
-  const askedSoon = asked;
   await turns(count);
   return {
     connections,
     refused,
-    askedAtOnce,
-    askedSoon,
     isLookedAt: () => timers > 0,
     asked: () => asked,
     open,
+    /** So many clients more, whose requests come in one turn of the event loop. */
+    async openTogether(more: number) {
+      for (let client = 0; client < more; client += 1) {
+        open();
+        // As the runtime does between what comes on one socket and on the next.
+        await withinTurn();
+      }
+    },
     /** So many looks, before each of which `each` happens. */
     async looks(looks: number, each?: () => void) {
       for (let look = 0; look < looks; look += 1) {
@@ -120,12 +122,26 @@ describe("when clients take nothing", () => {
   });
 });
 
+test("few large answers are made in one turn, also where there is room", async () => {
+  const server = await stalled(0);
+  await server.openTogether(10);
+  expect(server.asked()).toBe(1);
+  await turns(3);
+  expect(server.asked()).toBeWithin(2, 5);
+  await turns(10);
+  expect(server.asked()).toBe(10);
+});
+
 describe("when there is more than the budget", () => {
   test("requests that came together are answered one in each turn", async () => {
-    const server = await stalled(50);
-    expect(server.askedAtOnce).toBe(ROOM + 1);
-    expect(server.askedSoon).toBeWithin(ROOM + 2, ROOM + 4);
-    expect(server.asked()).toBe(50);
+    const server = await stalled(ROOM + 1);
+    expect(server.asked()).toBe(ROOM + 1);
+    await server.openTogether(10);
+    expect(server.asked()).toBe(ROOM + 1);
+    await turns(3);
+    expect(server.asked()).toBeWithin(ROOM + 2, ROOM + 5);
+    await turns(10);
+    expect(server.asked()).toBe(ROOM + 11);
   });
 
   test("requests wait when there is twice the budget, and who reads slowest makes room for them", async () => {
@@ -212,11 +228,12 @@ describe("answers that wait to be recorded", () => {
     return { clock, refused, backlog, answers: backlog.of(() => true) };
   };
 
-  test("count with those that are not taken", () => {
+  test("count with those that are not taken", async () => {
     const { backlog, answers } = opened();
     using _held = backlog.hold(untaken, 120 * MIB);
     expect(answers.isOver).toBe(false);
     const kept = answers.keep(10 * MIB);
+    await turns(1);
     expect(answers.isOver).toBe(true);
     kept[Symbol.dispose]();
     expect(answers.isOver).toBe(false);
@@ -225,6 +242,7 @@ describe("answers that wait to be recorded", () => {
   test("have a smaller budget of their own, for which nobody is cut off", async () => {
     const { backlog, answers, clock, refused } = opened();
     using _kept = answers.keep(17 * MIB);
+    await turns(1);
     expect(answers.isOver).toBe(true);
     using _held = backlog.hold(untaken, MIB);
     for (let look = 0; look < 15; look += 1) await clock.pass(100);
