@@ -5,6 +5,11 @@ import type { Input } from "./input.ts";
 
 /** Bytes that are handed on together: those who collect a body pay for each piece of it. */
 const PIECE = 16 * 1024;
+/** Bytes of it that are looked at before the request is carried out, and that are read in one go: a piece, and its framing. */
+const BEGINNING = 4 * 1024;
+const AT_ONCE = PIECE + BEGINNING;
+/** Bytes of the framing of chunks after which others have their turn: a thousand chunks. */
+const MUCH_CODING = 4 * 1024;
 const EMPTY: Buffer = Buffer.alloc(0);
 
 /** The body of one request, on its way in. */
@@ -15,6 +20,8 @@ export class Body implements IncomingBody {
   readonly #chunks: Chunks | undefined;
   /** Bytes that are still to come of a body whose length is known. */
   #left: number;
+  /** Bytes of the framing of chunks when it had its last turn. */
+  #coding = 0;
   #isBegun = false;
   #isBroken = false;
 
@@ -37,11 +44,11 @@ export class Body implements IncomingBody {
   }
 
   /**
-   * Throws BadRequest where what has come is no body. To be called before it is read, for it may never be: nothing is
-   * carried out of a request about whose end a proxy and this server may disagree.
+   * Throws BadRequest where the beginning of what has come is no body. To be called before it is read, for it may never be:
+   * nothing is carried out of a request about whose end a proxy and this server may disagree.
    */
   checkSoFar(): void {
-    if (this.#chunks !== undefined) new Chunks().take(this.#input.bytes);
+    if (this.#chunks !== undefined) new Chunks().take(this.#input.bytes.subarray(0, BEGINNING));
   }
 
   /** All of it. Throws as {@link read}. */
@@ -77,6 +84,8 @@ export class Body implements IncomingBody {
       if (used > 0) {
         this.#isBegun = true;
         this.#input.take(used);
+        const turn = this.#othersFirst();
+        if (turn !== undefined) await turn;
       } else await this.#wait();
     }
     return piece.length === 0 ? undefined : piece;
@@ -104,10 +113,17 @@ export class Body implements IncomingBody {
 
   #next(): Taken {
     const { bytes } = this.#input;
-    if (this.#chunks !== undefined) return this.#chunks.take(bytes);
+    if (this.#chunks !== undefined) return this.#chunks.take(bytes.subarray(0, AT_ONCE));
     const used = Math.min(this.#left, bytes.length);
     this.#left -= used;
     return { data: bytes.subarray(0, used), used };
+  }
+
+  #othersFirst(): Promise<void> | undefined {
+    const { coding = 0 } = this.#chunks ?? {};
+    if (coding - this.#coding < MUCH_CODING) return undefined;
+    this.#coding = coding;
+    return this.#input.turn();
   }
 
   async #wait(): Promise<void> {

@@ -71,6 +71,11 @@ export class Input {
     return promise;
   }
 
+  /** Resolves when it is the turn of this connection, of those that keep the server busy. */
+  turn(): Promise<void> {
+    return new Promise((resolve) => this.#intake.next(resolve));
+  }
+
   #hold(): void {
     if (this.#isHeld) return;
     this.#isHeld = true;

@@ -1,6 +1,6 @@
 /**
- * Connections that send much are read from in turns, a few in each turn of the event loop: between two of them every other
- * client is served, however many there are who send as fast as they can.
+ * Connections that send much, or what takes long to read, have turns, a few in each turn of the event loop: between two of
+ * them every other client is served, however many there are who send as fast as they can.
  */
 
 /** A read brings half a MiB at most. */

@@ -190,8 +190,8 @@ const chunks: Row[] = (
     ["a length as a trailer", "3\r\nabc\r\n0\r\nContent-Length: 3\r\n\r\n"],
     ["a coding as a trailer", "3\r\nabc\r\n0\r\ntransfer-encoding: chunked\r\n\r\n"],
     ["a token as a trailer", "3\r\nabc\r\n0\r\nX-Vault-Token: root\r\n\r\n"],
-    ["chunks that are too small", `${"1\r\nx\r\n".repeat(4000)}0\r\n\r\n`],
-    ["many chunks that are rather small", `${`10\r\n${"x".repeat(16)}\r\n`.repeat(40_000)}0\r\n\r\n`],
+    ["chunks that are too small", `${"1\r\nx\r\n".repeat(250_000)}0\r\n\r\n`],
+    ["many chunks that are rather small", `${`10\r\n${"x".repeat(16)}\r\n`.repeat(1_000_000)}0\r\n\r\n`],
     ["trailers that are too long", `3\r\nabc\r\n0\r\n${"X: y\r\n".repeat(2000)}\r\n`],
     ["a trailer that is too long", `3\r\nabc\r\n0\r\nX: ${"y".repeat(9000)}\r\n\r\n`],
   ] as const
@@ -221,7 +221,8 @@ test.each(["GET", "LIST", "HEAD", "OPTIONS", "DELETE", "POST"])(
     let asked = 0;
     // The body is nothing to this app.
     const app = () => ((asked += 1), textAnswer("done"));
-    for (const [, , request] of chunks) {
+    // Of the longest ones the beginning is looked at before the app is asked.
+    for (const [, , request] of chunks.filter(([, , { length }]) => length < 4000)) {
       const stream = request.replace("POST", method) + SMUGGLED;
       // Where the app gets the body, it is the app that finds what comes later.
       const pieces = method === "POST" || stream.length > 10_000 ? [stream] : stream.split("");

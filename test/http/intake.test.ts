@@ -36,6 +36,20 @@ test("a client is held back until the next turn, however fast its bytes are used
   expect(seen.map(({ body }) => body.length)).toEqual([3 * PIECE]);
 });
 
+test("others have their turn while many tiny chunks are read", async () => {
+  const seen: Seen[] = [];
+  const { transport } = openConnection(recorder(seen));
+  const head = "PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  transport.receiver.onData(Buffer.from(`${head}${"1\r\nx\r\n".repeat(50_000)}0\r\n\r\n`));
+  let turn = 0;
+  for (; seen.length === 0; turn += 1) {
+    await withinTurn();
+    await turns(1);
+  }
+  expect(turn).toBeGreaterThan(8);
+  expect(seen.map(({ body }) => body.length)).toEqual([50_000]);
+});
+
 test("what is sent behind the last answer is dropped as it comes", async () => {
   using joined = spyOn(Buffer, "concat");
   const read: number[] = [];
