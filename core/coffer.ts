@@ -153,7 +153,7 @@ export function openCoffer(options: CofferOptions): Coffer {
     system,
     log,
     clock,
-    bodies: new BodyBudget(),
+    bodies: new BodyBudget(clock),
     refusals,
     inFlight,
     metrics,

@@ -4,15 +4,15 @@ import { openCoffer } from "../core/coffer.ts";
 import { utf8 } from "../core/encoding.ts";
 import { plugins } from "../plugins/index.ts";
 import { openMemory } from "../storage/memory.ts";
-import { testLog } from "./harness.ts";
+import { testClock, testLog } from "./harness.ts";
 
-async function started() {
-  const coffer = openCoffer({ storage: openMemory(), plugins, log: testLog(), version: "0.0.0-test" });
+async function started(clock = testClock()) {
+  const coffer = openCoffer({ storage: openMemory(), plugins, log: testLog(), version: "0.0.0-test", clock });
   const ask = async (method: string, path: string, body: object | ReadableStream<Uint8Array>, token = "") => {
     const sent = body instanceof ReadableStream ? body : JSON.stringify(body);
     const init = { method, body: sent, headers: { "x-vault-token": token }, duplex: "half" } as RequestInit;
     const response = await coffer.fetch(new Request(`http://127.0.0.1/v1/${path}`, init));
-    return { status: response.status, text: await response.text() };
+    return { status: response.status, text: await response.text(), retryAfter: response.headers.get("retry-after") };
   };
   const { text } = await ask("PUT", "sys/init", { secret_shares: 1, secret_threshold: 1 });
   const { keys, root_token } = JSON.parse(text) as { keys: string[]; root_token: string };
@@ -86,10 +86,33 @@ describe("large bodies that come slowly", () => {
     expect(await send(large)).toEqual({
       status: 503,
       text: '{"errors":["too many large requests at once: try again"]}\n',
+      retryAfter: "1",
     });
     expect((await send("{}")).status).toBe(404);
     for (const { finish } of bodies) finish();
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([403, 403]);
     expect((await send(large)).status).toBe(404);
   });
+
+  test("make way for others after a second", async () => {
+    const clock = testClock();
+    await using server = await started(clock);
+    await server.unseal();
+    const [first, second] = [largeBody(), largeBody()];
+    const answers = [first, second].map(({ stream }) => server.ask("PUT", "sys/mounts/x", stream));
+    await Promise.all([first.begun, second.begun]);
+    const send = () => server.ask("PUT", "sys/nothing", largeBodyOf(10), server.token);
+    expect((await send()).status).toBe(503);
+    clock.advance(1000);
+    expect((await send()).status).toBe(404);
+    // As soon as it had to make way, though nothing more came of it.
+    expect(await answers[0]).toMatchObject({ status: 503, retryAfter: "1" });
+    second.finish();
+    expect((await answers[1])?.status).toBe(403);
+    first.finish();
+  });
 });
+
+function largeBodyOf(mib: number): ReadableStream<Uint8Array> {
+  return new Blob([JSON.stringify({ key: "x".repeat(mib * 1024 * 1024) })]).stream();
+}

@@ -95,7 +95,7 @@ async function readBody({ headers, body }: Incoming, limit: number, share: BodyS
 async function readWithin(pieces: IncomingBody, limit: number, share: BodyShare): Promise<Uint8Array> {
   const blocks: Uint8Array[] = [];
   let length = 0;
-  for await (const piece of pieces) {
+  const add = (piece: Uint8Array) => {
     if (length + piece.length > limit) throw new ApiError("body-too-large");
     share.cover(length + piece.length);
     for (let at = 0; at < piece.length;) {
@@ -106,6 +106,15 @@ async function readWithin(pieces: IncomingBody, limit: number, share: BodyShare)
       at += part.length;
       length += part.length;
     }
+  };
+  const iterator = pieces[Symbol.asyncIterator]();
+  const next = () => share.unlessRevoked(iterator.next());
+  try {
+    for (let read = await next(); read.done !== true; read = await next()) add(read.value);
+  } catch (error) {
+    // Not awaited: who had to make way has a read under way that may never end.
+    iterator.return?.().catch(() => undefined);
+    throw error;
   }
   const body = new Uint8Array(length);
   for (const [index, block] of blocks.entries()) body.set(block.subarray(0, length - index * BLOCK), index * BLOCK);
