@@ -5,11 +5,11 @@
 import { fullGC, heapSize } from "bun:jsc";
 
 /** How long after a request the heap is looked at, in milliseconds. */
-export const LOOK_MS = 100;
+export const LOOK_MS = 50;
 /** Bytes of requests and answers, each of which leaves several times as much behind, after which it is looked at in any case. */
 const MUCH = 16 * 1024 * 1024;
 /** What may come to what was alive at the last collection: half of it, and this many bytes. */
-const SLACK = 4 * 1024 * 1024;
+const SLACK = 2 * 1024 * 1024;
 /**
  * Bytes, and milliseconds: a larger heap is left to the runtime, which looks through it beside other work, if the last
  * collection took longer. Many objects take long, a few large texts do not.
