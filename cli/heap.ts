@@ -6,7 +6,7 @@ import { fullGC, heapSize } from "bun:jsc";
 
 /** How long after a request the heap is looked at, in milliseconds. */
 export const LOOK_MS = 50;
-/** Bytes of requests and answers, each of which leaves several times as much behind, after which it is looked at in any case. */
+/** Bytes of requests and answers after which it is looked at in any case: each leaves several times as much behind. */
 const MUCH = 16 * 1024 * 1024;
 /** What may come to what was alive at the last collection: half of it, and this many bytes. */
 const SLACK = 2 * 1024 * 1024;

@@ -93,13 +93,12 @@ export class Body implements IncomingBody {
 
   /** Reads and drops what is left of it. Throws as {@link read}, and BadRequest where that is more than `limit` bytes. */
   async drop(limit: number): Promise<void> {
-    const tooLarge = new BadRequest("a body that has no meaning is too large", 413);
-    if (this.#left > limit) throw tooLarge;
+    const check = (bytes: number) => {
+      if (bytes > limit) throw new BadRequest("a body that has no meaning is too large", 413);
+    };
+    check(this.#left);
     let dropped = 0;
-    for await (const piece of this) {
-      dropped += piece.length;
-      if (dropped > limit) throw tooLarge;
-    }
+    for await (const piece of this) check((dropped += piece.length));
   }
 
   #step(): Taken {

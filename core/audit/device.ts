@@ -6,7 +6,8 @@ export interface AuditDevice {
   readonly keepsNothing?: boolean;
   /**
    * Hands `line`, which ends in a line break, over: when this resolves the line is out of the hands of this process, in
-   * the order of the calls; lines that go out together may have one promise. Rejects when it could not be, within a bounded time; it may have been written all the same.
+   * the order of the calls; lines that go out together may have one promise. Rejects when it could not be, within a
+   * bounded time; it may have been written all the same.
    */
   write(line: string): Promise<void>;
   /** Goes on in what now has the device's name: the file was renamed. When it rejects the device goes on as it was. */
