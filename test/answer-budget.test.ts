@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { AnswerBudget } from "../core/http/answer-budget.ts";
 import { utf8 } from "../core/encoding.ts";
+import { incomingOf } from "../core/http/incoming.ts";
 import { parseObjectText } from "../core/http/json.ts";
 import { replySize } from "../core/http/reply-size.ts";
 import { declare, testDevice } from "./audit-device.ts";
@@ -31,32 +32,35 @@ async function opened(isAudited: boolean, driver = openMemory()) {
       return { [Symbol.dispose]: () => void (state.kept -= bytes) };
     },
   };
-  const read = async (path: string) => {
-    const headers = new Headers({ "x-vault-token": token });
-    const peer = { address: undefined };
-    return server.answer({ method: "GET", target: `/v1/${path}`, headers, body: undefined, peer, answers });
+  const ask = async (method: string, path: string, body?: string) => {
+    const init = { method, headers: { "x-vault-token": token }, ...(body !== undefined && { body }) };
+    const request = incomingOf(new Request(`http://127.0.0.1/v1/${path}`, init), { address: undefined });
+    return server.answer({ ...request, answers });
   };
+  const read = (path: string) => ask("GET", path);
   /** Of a budget that is used up by one answer. */
   const useUp = () => Object.defineProperty(state, "isOver", { get: () => state.kept > 0 });
-  return { server, put, device, state, useUp, read };
+  return { server, put, device, state, useUp, ask, read };
 }
 
 test.each([[true], [false]])(
-  "no answer is made before its turn, but for what monitors ask (audited: %p)",
+  "no answer is made before its turn, but for what monitors ask and what writes (audited: %p)",
   async (audited) => {
-    const { server, state, read, device } = await opened(audited);
+    const { server, state, ask, read, device } = await opened(audited);
     await using _ = server;
     state.isOver = true;
     const reading = [read("kv/large"), read("kv/large")];
     await turns(5);
     expect(state.waiting).toHaveLength(2);
     expect((await read("sys/health")).status).toBe(200);
+    expect((await ask("PUT", "kv/other", '{"value":"small"}')).status).toBe(204);
+    expect((await ask("DELETE", "kv/other")).status).toBe(204);
     state.waiting[0]?.(true);
     expect((await reading[0])?.body).toContain(LARGE);
     // The client has gone.
     state.waiting[1]?.(false);
     expect((await reading[1])?.status).toBe(503);
-    expect(device.fresh()).toHaveLength(audited ? 4 : 0);
+    expect(device.fresh()).toHaveLength(audited ? 8 : 0);
   },
 );
 

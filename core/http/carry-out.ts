@@ -28,11 +28,13 @@ export function carryOut(asked: Asked, fields: JsonObject, admission: Admission)
 }
 
 /**
- * One after the other, while there is more of answers than there should be. Lists always: one may take as long as a
- * thousand other requests, which must not wait for many of them.
+ * Reads one after the other, while there is more of answers than there should be. Lists always: one may take as long as a
+ * thousand other requests, which must not wait for many of them. What writes has a small answer, and passes them by: who
+ * wants to seal, or to take a token away, must not wait for slow readers.
  */
 function inTurn({ request: { answers }, operation }: Asked, make: () => Soon<Reply>): Soon<Reply> {
-  if (answers === undefined || (operation !== "list" && !answers.isOver)) return make();
+  const isInTurn = operation === "list" || (operation === "read" && answers?.isOver === true);
+  if (answers === undefined || !isInTurn) return make();
   return answers.turn().then((isWanted) => {
     // Nobody gets this.
     if (!isWanted) throw new ApiError("overloaded");
