@@ -10,8 +10,6 @@
  */
 import type { Clock } from "../../core/clock.ts";
 import type { AnswerBudget } from "../../core/http/answer-budget.ts";
-import type { OnRefused } from "./refusal.ts";
-import type { Transport } from "./transport.ts";
 
 /** Bytes. With half of it, many clients that read at once on a busy machine are taken for idle: docs/performance.md. */
 const BUDGET = 128 * 1024 * 1024;
@@ -31,8 +29,16 @@ const LOOK_MS = 100;
  */
 const PATIENCE = 10;
 
+/** A connection whose answer is not taken. */
+interface Slow {
+  /** Bytes that the system has not taken yet. */
+  readonly unsent: number;
+  /** Cuts it for the sake of the others. */
+  cut(why: string): void;
+}
+
 interface Held {
-  readonly transport: Slow;
+  readonly slow: Slow;
   readonly bytes: number;
   /** What the system had not taken at once. */
   readonly begun: number;
@@ -48,13 +54,10 @@ function rateOf({ begun, unsent, age }: Held): number {
   return (begun - unsent) / age;
 }
 
-type Slow = Pick<Transport, "unsent" | "remoteAddress" | "destroy">;
-
 export class Backlog {
   /** Who has taken nothing for the longest is the first. */
   readonly #held = new Set<Held>();
   readonly #clock: Clock;
-  readonly #onRefused: OnRefused | undefined;
   #bytes = 0;
   /** Of them, those that wait to be recorded. */
   #kept = 0;
@@ -66,9 +69,8 @@ export class Backlog {
   /** Called when there may be room. One waits at a time: the others wait for his turn. */
   #onRoom: (() => void) | undefined;
 
-  constructor(clock: Clock, onRefused: OnRefused | undefined) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#onRefused = onRefused;
   }
 
   get isOver(): boolean {
@@ -106,10 +108,10 @@ export class Backlog {
     this.#made += bytes;
   }
 
-  /** Counts an answer of which something is left, until it is disposed of: the transport keeps the whole as long. */
-  hold(transport: Slow, bytes: number): Disposable {
-    const { unsent } = transport;
-    const held: Held = { transport, bytes, begun: unsent, unsent, age: 0, idle: 0 };
+  /** Counts an answer of which something is left, until it is disposed of: the whole is kept as long. */
+  hold(slow: Slow, bytes: number): Disposable {
+    const { unsent } = slow;
+    const held: Held = { slow, bytes, begun: unsent, unsent, age: 0, idle: 0 };
     this.#held.add(held);
     this.#bytes += bytes;
     if (this.#bytes > BUDGET) this.#stopLooks ??= this.#clock.every(LOOK_MS, () => this.#look());
@@ -140,7 +142,7 @@ export class Backlog {
   #look(): void {
     const reading: Held[] = [];
     for (const held of this.#held) {
-      const { unsent } = held.transport;
+      const { unsent } = held.slow;
       if (unsent !== held.unsent) reading.push(held);
       held.age += 1;
       held.idle = unsent === held.unsent ? held.idle + 1 : 0;
@@ -170,7 +172,6 @@ export class Backlog {
 
   #cut(held: Held, why: string): void {
     this.#release(held);
-    this.#onRefused?.("unread", why, held.transport.remoteAddress);
-    held.transport.destroy();
+    held.slow.cut(why);
   }
 }

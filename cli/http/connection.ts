@@ -114,6 +114,11 @@ export class Connection {
     return this.#input.isAwaited ? 0 : this.#input.bytes.length;
   }
 
+  /** Bytes of its answer that the system has not taken yet. */
+  get unsent(): number {
+    return this.#transport.unsent;
+  }
+
   /** Cuts it for the sake of the others. */
   cut(why: string): void {
     this.#accepted.onRefused?.("unread", why, this.#transport.remoteAddress);
@@ -228,14 +233,8 @@ export class Connection {
   #ask({ method, target, headers }: Head, body: Body | undefined): Answer | Promise<Answer> {
     const { remoteAddress, remotePort } = this.#transport;
     const address = remoteAddress === undefined ? undefined : this.#accepted.addressOf(remoteAddress, headers);
-    return this.#accepted.app({
-      method,
-      target,
-      headers,
-      body,
-      peer: { address, port: remotePort },
-      answers: this.#answers,
-    });
+    const peer = { address, port: remotePort };
+    return this.#accepted.app({ method, target, headers, body, peer, answers: this.#answers });
   }
 
   /** The app, or what reads an unwanted body off, waits for more of the body. */
@@ -263,7 +262,7 @@ export class Connection {
   }
 
   async #hold(bytes: number, sent: Promise<void>): Promise<void> {
-    using _held = this.#accepted.backlog.hold(this.#transport, bytes);
+    using _held = this.#accepted.backlog.hold(this, bytes);
     await sent;
   }
 

@@ -67,7 +67,7 @@ export class HttpServer {
       addressOf,
       onRefused,
       isStopping: () => this.#isStopping,
-      backlog: new Backlog(clock, onRefused),
+      backlog: new Backlog(clock),
       intake: new Intake((bytes) => {
         onRead?.(bytes);
         this.#came(bytes);

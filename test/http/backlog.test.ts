@@ -29,7 +29,7 @@ async function stalled(count: number) {
       stop();
     };
   };
-  const backlog = new Backlog({ ...clock, every }, (reason) => refused.push(reason));
+  const backlog = new Backlog({ ...clock, every });
   let asked = 0;
   // As the pipeline does it.
   const app: App = async ({ answers }) => {
@@ -38,7 +38,7 @@ async function stalled(count: number) {
     return textAnswer(LARGE);
   };
   const open = () => {
-    const opened = openConnection(app, undefined, backlog);
+    const opened = openConnection(app, { backlog, onRefused: (reason) => refused.push(reason) });
     opened.transport.isFull = true;
     opened.transport.unsent = LARGE.length;
     opened.transport.receiver.onData(Buffer.from(HEAD));
@@ -180,7 +180,7 @@ describe("when there is more than the budget", () => {
 });
 
 test("answers are not made while too many wait to be recorded", async () => {
-  const backlog = new Backlog(testClock(), undefined);
+  const backlog = new Backlog(testClock());
   const recorded: (() => void)[] = [];
   const app: App = async ({ answers }) => {
     if (answers?.isOver === true) await answers.turn();
@@ -189,7 +189,7 @@ test("answers are not made while too many wait to be recorded", async () => {
     return textAnswer("");
   };
   for (let request = 0; request < 20; request += 1) {
-    openConnection(app, undefined, backlog).transport.receiver.onData(Buffer.from(HEAD));
+    openConnection(app, { backlog }).transport.receiver.onData(Buffer.from(HEAD));
   }
   await turns(30);
   expect(recorded).toHaveLength(5);
@@ -220,16 +220,16 @@ test("an answer that waits to be taken is in memory once", async () => {
 
 describe("answers that wait to be recorded", () => {
   const MIB = 1024 * 1024;
-  const untaken = { unsent: MIB, remoteAddress: undefined, destroy: () => undefined };
   const opened = () => {
     const clock = testClock();
-    const refused: Refusal[] = [];
-    const backlog = new Backlog(clock, (reason) => refused.push(reason));
-    return { clock, refused, backlog, answers: backlog.of(() => true) };
+    const cut: string[] = [];
+    const untaken = { unsent: MIB, cut: (why: string) => cut.push(why) };
+    const backlog = new Backlog(clock);
+    return { clock, cut, untaken, backlog, answers: backlog.of(() => true) };
   };
 
   test("count with those that are not taken", async () => {
-    const { backlog, answers } = opened();
+    const { backlog, untaken, answers } = opened();
     using _held = backlog.hold(untaken, 120 * MIB);
     expect(answers.isOver).toBe(false);
     const kept = answers.keep(10 * MIB);
@@ -240,17 +240,17 @@ describe("answers that wait to be recorded", () => {
   });
 
   test("have a smaller budget of their own, for which nobody is cut off", async () => {
-    const { backlog, answers, clock, refused } = opened();
+    const { backlog, untaken, answers, clock, cut } = opened();
     using _kept = answers.keep(17 * MIB);
     await turns(1);
     expect(answers.isOver).toBe(true);
     using _held = backlog.hold(untaken, MIB);
     for (let look = 0; look < 15; look += 1) await clock.pass(100);
-    expect(refused).toEqual([]);
+    expect(cut).toEqual([]);
   });
 
   test("let nobody have his turn until there is room", async () => {
-    const { backlog, answers } = opened();
+    const { backlog, untaken, answers } = opened();
     const large = backlog.hold(untaken, 300 * MIB);
     const small = backlog.hold(untaken, MIB);
     let hasTurn = false;

@@ -105,15 +105,19 @@ export interface Opened {
 /** A connection that is served. */
 export function openConnection(
   app: Accepted["app"],
-  now = () => 0,
-  backlog = new Backlog(testClock(), undefined),
-  intake = new Intake(),
+  {
+    now = () => 0,
+    backlog = new Backlog(testClock()),
+    intake = new Intake(),
+    onRefused,
+  }: Partial<Pick<Accepted, "now" | "backlog" | "intake" | "onRefused">> = {},
 ): Opened {
   let made: FakeTransport | undefined;
   const connection = new Connection((receiver) => (made = new FakeTransport(receiver)), {
     app,
     addressOf: (socket) => socket,
     isStopping: () => false,
+    onRefused,
     backlog,
     intake,
     now,

@@ -11,7 +11,7 @@ const POST = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
 /** A connection of which every second is looked at. */
 function watched(app = recorder([])) {
   let now = 0;
-  const opened = openConnection(app, () => now);
+  const opened = openConnection(app, { now: () => now });
   return {
     ...opened,
     async send(text: string) {
