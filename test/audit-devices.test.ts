@@ -17,7 +17,7 @@ import {
 import { join } from "node:path";
 import { openAuditDevice } from "../cli/audit/open.ts";
 import { newFolder } from "./executable.ts";
-import { rejection } from "./harness.ts";
+import { rejection, turns, withinTurn } from "./harness.ts";
 
 /** Of a descriptor that is closed by now: nothing. */
 function linkOf(path: string): string | undefined {
@@ -26,6 +26,19 @@ function linkOf(path: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What is in a pipe at the moment. */
+function drain(reader: number): string {
+  const buffer = Buffer.alloc(65_536);
+  let text = "";
+  try {
+    for (let read = readSync(reader, buffer); read > 0; read = readSync(reader, buffer))
+      text += buffer.toString("latin1", 0, read);
+  } catch {
+    // Empty at the moment.
+  }
+  return text;
 }
 
 describe("a file", () => {
@@ -156,6 +169,47 @@ describe("a file", () => {
     }
     expect(read.startsWith(line)).toBe(true);
     expect(read.slice(line.length)).toMatch(/^(?:later\n)+$/);
+    await device.close();
+    closeSync(reader);
+  });
+
+  test.each([
+    ["that was renamed", true],
+    ["that is the same", false],
+  ])("that is stuck, as a pipe's, goes on in a pipe or file %s when it is reopened", async (_what, isRenamed) => {
+    const file_path = join(newFolder(), "pipe");
+    expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
+    const reader = openSync(file_path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const device = await openAuditDevice("file", { file_path });
+    const line = `${"x".repeat(200_000)}\n`;
+    const writing = rejection(device.write(line));
+    // Both find the write under way, and wait until it counts as stuck.
+    await withinTurn();
+    if (isRenamed) renameSync(file_path, `${file_path}.1`);
+    await Promise.all([device.reopen(), device.reopen()]);
+    await writing;
+    const read = () => drain(reader);
+    const before = read();
+    expect(line.startsWith(before)).toBe(true);
+    await device.write("new\n");
+    expect(isRenamed ? readFileSync(file_path, "utf8") : read()).toBe(isRenamed ? "new\n" : "\nnew\n");
+    await device.close();
+    closeSync(reader);
+  });
+
+  test("that is reopened while a line goes out, as slowly as to a pipe, gets the whole line", async () => {
+    const file_path = join(newFolder(), "pipe");
+    expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
+    const reader = openSync(file_path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const device = await openAuditDevice("file", { file_path });
+    const line = `${"x".repeat(200_000)}\n`;
+    const writing = device.write(line);
+    await withinTurn();
+    renameSync(file_path, `${file_path}.1`);
+    const done = Promise.all([writing, device.reopen()]).then(() => true);
+    let read = "";
+    while (!(await Promise.race([done, turns(1)]))) read += drain(reader);
+    expect(read + drain(reader)).toBe(line);
     await device.close();
     closeSync(reader);
   });

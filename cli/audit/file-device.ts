@@ -21,21 +21,26 @@ const APPENDING = O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_WRONLY;
 
 /** `mode`: what the file may be done with, and by whom; 0 leaves that as it is. */
 export async function openFileDevice(path: string, mode: number): Promise<AuditDevice> {
-  let { file, keepsNothing } = await openFile(path, mode);
-  const sink = new DescriptorSink(file.fd);
-  const lines = new LineWriter(sink, LIMIT_MS);
+  let opened = await openFile(path, mode);
+  let sink = new DescriptorSink(opened.file.fd);
+  let lines = new LineWriter(sink, LIMIT_MS);
   const reopen = async () => {
-    const old = file;
-    ({ file, keepsNothing } = await openFile(path, mode));
+    const old = { ...opened, sink, lines };
+    opened = await openFile(path, mode);
+    const { file, stat } = opened;
     sink.descriptor = file.fd;
-    await lines.settled();
-    await old.close();
+    if (await lines.settled()) return old.file.close();
+    // What is stuck in the old one must not hold up the new one.
+    sink = new DescriptorSink(file.fd, stat.dev === old.stat.dev && stat.ino === old.stat.ino);
+    lines = new LineWriter(sink, LIMIT_MS);
+    old.sink.abandon();
+    void old.lines.ended().then(() => old.file.close());
   };
   /** In turn: two at once would lose a file, which the runtime ends the process for. */
   let reopening = Promise.resolve();
   return {
     get keepsNothing() {
-      return keepsNothing;
+      return opened.keepsNothing;
     },
     write: (line) => lines.write(line),
     reopen: () => (reopening = reopening.catch(() => undefined).then(reopen)),
@@ -43,7 +48,7 @@ export async function openFileDevice(path: string, mode: number): Promise<AuditD
       await lines.drained();
       // A write that is stuck may still come to an end: were the file closed, its number would be another one's by then.
       sink.abandon();
-      if (await within(LIMIT_MS, lines.settled())) await file.close();
+      if (await within(LIMIT_MS, lines.ended())) await opened.file.close();
     },
   };
 }
@@ -68,6 +73,7 @@ export const DISCARD: AuditDevice = {
 
 interface OpenFile {
   readonly file: FileHandle;
+  readonly stat: Stats;
   readonly keepsNothing: boolean;
 }
 
@@ -78,7 +84,7 @@ async function openFile(path: string, mode: number): Promise<OpenFile> {
   try {
     const stat = await file.stat();
     if (mode !== 0 && stat.isFile() && (stat.mode & 0o777) !== mode) await file.chmod(mode);
-    return { file, keepsNothing: isNull(stat) };
+    return { file, stat, keepsNothing: isNull(stat) };
   } catch (error) {
     await file.close();
     throw error;
@@ -102,12 +108,13 @@ async function within(ms: number, work: Promise<void>): Promise<boolean> {
 class DescriptorSink implements Sink {
   /** What the next write goes to. */
   descriptor: number;
-  /** What was written last is half a line: a disk became full in the middle of it. */
-  #torn = false;
+  /** What was written last may be half a line: a disk became full in the middle of it. */
+  #torn: boolean;
   #isAbandoned = false;
 
-  constructor(descriptor: number) {
+  constructor(descriptor: number, torn = false) {
     this.descriptor = descriptor;
+    this.#torn = torn;
   }
 
   /** Gives up what a full pipe does not take. */

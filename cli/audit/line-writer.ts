@@ -38,7 +38,8 @@ export class LineWriter {
   #next: Batch | undefined;
   #underWay: Promise<void> | undefined;
   #stuck = false;
-  #onStuck: (() => void) | undefined;
+  /** Called when it is. */
+  #onStuck: (() => void)[] = [];
   /** Called when there are enough lines for a write. */
   #onEnough: (() => void) | undefined;
 
@@ -59,15 +60,21 @@ export class LineWriter {
     return batch.written.promise;
   }
 
-  /** Resolves when the write that is under way now, if any, has come to an end. */
-  async settled(): Promise<void> {
+  /** Resolves when the write that is under way now, if any, has come to an end, however long that takes. */
+  async ended(): Promise<void> {
     await this.#underWay;
+  }
+
+  /** Resolves as {@link ended}, or when that write counts as stuck: then with false. */
+  async settled(): Promise<boolean> {
+    if (this.#underWay === undefined) return true;
+    if (!this.#stuck) await Promise.race([this.#underWay, new Promise<void>((resolve) => this.#onStuck.push(resolve))]);
+    return !this.#stuck;
   }
 
   /** Resolves when everything has been written, or has failed, be it that it is stuck. */
   async drained(): Promise<void> {
-    while (this.#underWay !== undefined && !this.#stuck)
-      await Promise.race([this.#underWay, new Promise<void>((resolve) => (this.#onStuck = resolve))]);
+    while (this.#underWay !== undefined && (await this.settled()));
   }
 
   /** Sends what there is at the end of this turn, or when there is enough. */
@@ -102,13 +109,14 @@ export class LineWriter {
     } finally {
       clearInterval(late);
       this.#stuck = false;
+      this.#onStuck = [];
     }
   }
 
   /** The write may still come to an end; nobody waits for it any longer. */
   #giveUp(written: PromiseWithResolvers<void>): void {
     this.#stuck = true;
-    this.#onStuck?.();
+    for (const tell of this.#onStuck.splice(0)) tell();
     written.reject(tooSlow());
     this.#next?.written.reject(tooSlow());
     this.#next = undefined;

@@ -10,7 +10,10 @@ export interface AuditDevice {
    * bounded time; it may have been written all the same.
    */
   write(line: string): Promise<void>;
-  /** Goes on in what now has the device's name: the file was renamed. When it rejects the device goes on as it was. */
+  /**
+   * Goes on in what now has the device's name: the file was renamed. When it rejects the device goes on as it was. Takes
+   * a bounded time, whatever is stuck.
+   */
   reopen(): Promise<void>;
   /** Lets go of it, when all that was handed over has been written. */
   close(): Promise<void>;
