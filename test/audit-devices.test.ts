@@ -17,7 +17,7 @@ import {
 import { join } from "node:path";
 import { openAuditDevice } from "../cli/audit/open.ts";
 import { newFolder } from "./executable.ts";
-import { rejection, turns, withinTurn } from "./harness.ts";
+import { rejection, turns } from "./harness.ts";
 
 /** Of a descriptor that is closed by now: nothing. */
 function linkOf(path: string): string | undefined {
@@ -39,6 +39,15 @@ function drain(reader: number): string {
     // Empty at the moment.
   }
   return text;
+}
+
+/** What comes out of a pipe first, when it comes. */
+async function firstOf(reader: number): Promise<string> {
+  for (;;) {
+    const text = drain(reader);
+    if (text !== "") return text;
+    await turns(1);
+  }
 }
 
 describe("a file", () => {
@@ -183,16 +192,15 @@ describe("a file", () => {
     const device = await openAuditDevice("file", { file_path });
     const line = `${"x".repeat(200_000)}\n`;
     const writing = rejection(device.write(line));
-    // Both find the write under way, and wait until it counts as stuck.
-    await withinTurn();
+    let before = await firstOf(reader);
     if (isRenamed) renameSync(file_path, `${file_path}.1`);
+    // Both find the write under way, and wait until it counts as stuck.
     await Promise.all([device.reopen(), device.reopen()]);
     await writing;
-    const read = () => drain(reader);
-    const before = read();
+    before += drain(reader);
     expect(line.startsWith(before)).toBe(true);
     await device.write("new\n");
-    expect(isRenamed ? readFileSync(file_path, "utf8") : read()).toBe(isRenamed ? "new\n" : "\nnew\n");
+    expect(isRenamed ? readFileSync(file_path, "utf8") : drain(reader)).toBe(isRenamed ? "new\n" : "\nnew\n");
     await device.close();
     closeSync(reader);
   });
@@ -204,10 +212,9 @@ describe("a file", () => {
     const device = await openAuditDevice("file", { file_path });
     const line = `${"x".repeat(200_000)}\n`;
     const writing = device.write(line);
-    await withinTurn();
+    let read = await firstOf(reader);
     renameSync(file_path, `${file_path}.1`);
     const done = Promise.all([writing, device.reopen()]).then(() => true);
-    let read = "";
     while (!(await Promise.race([done, turns(1)]))) read += drain(reader);
     expect(read + drain(reader)).toBe(line);
     await device.close();
