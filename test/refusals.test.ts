@@ -5,6 +5,7 @@ import { bucketOf } from "../core/access/peer-bucket.ts";
 import { Refusals } from "../core/access/refusals.ts";
 import { utf8 } from "../core/encoding.ts";
 import { ApiError } from "../core/errors.ts";
+import { declare, testDevice } from "./audit-device.ts";
 import { newFolder, startServer } from "./executable.ts";
 import { type Answer, runs, startCoffer, type TestServer } from "./harness.ts";
 import { fileOf } from "./cli/spawn.ts";
@@ -205,6 +206,37 @@ describe("a request from an address that has been wrong too often", () => {
     expectLimited(await give(keys[0]));
     server.clock.advance(MINUTE + 5000);
     expect((await give(keys[0])).status).toBe(isSealed ? 200 : 400);
+  });
+
+  test.each([
+    ["tokens", "GET", "sys/mounts", 403],
+    ["shares while sealed", "PUT", "sys/unseal", 400],
+    ["shares", "PUT", "sys/generate-share/update", 400],
+  ])(
+    "is refused when it sends many %s at once, though each waits for the audit log",
+    async (kind, method, path, refused) => {
+      await using server = await startCoffer({ refusalsPerMinute: 3, audit: declare({ one: testDevice() }) });
+      const { token } = await server.initAndUnseal(3, 2);
+      if (kind === "shares while sealed") await server.call("PUT", "sys/seal", { token });
+      const ask = () =>
+        method === "GET"
+          ? server.call(method, path, { token: "no-token", address: here })
+          : server.call(method, path, { body: { key: "00".repeat(33) }, address: here });
+      const answers = await Promise.all(Array.from({ length: 20 }, ask));
+      const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
+      expect(statuses).toEqual([...Array.from({ length: 3 }, () => refused), ...Array.from({ length: 17 }, () => 429)]);
+      for (const answer of answers.filter(({ status }) => status === 429)) expectLimited(answer);
+    },
+  );
+
+  test("may try as many shares at once as may be refused, and again when those were right", async () => {
+    await using server = await startCoffer({ refusalsPerMinute: 3 });
+    const { keys, token } = await server.initAndUnseal(3, 3);
+    for (let round = 0; round < 5; round += 1) {
+      await server.call("PUT", "sys/seal", { token });
+      const answers = keys.map((key) => server.call("PUT", "sys/unseal", { body: { key }, address: here }));
+      expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    }
   });
 
   test("is not one of somebody who was right, nor of somebody who sent no token, nor for a path that is none", async () => {

@@ -3,8 +3,9 @@
  * success, so whoever is right is refused only while others behind the same address have used it up.
  *
  * A minute is kept in slots of five seconds, of which the newest is not over yet: all thirteen cover any minute, so no
- * minute ever has more refusals than are allowed, and an address takes the same memory whatever that number is. A
- * refusal counts from when its answer is known: what was let in before, and is under way, still gets its answer.
+ * minute ever has more refusals than are allowed, and an address takes the same memory whatever that number is. A token
+ * that nobody holds counts before that is told; a share, for as long as it is being tried, as if it were refused: however
+ * many are sent at once, no more of them are tried than may be refused.
  */
 import { ApiError } from "../errors.ts";
 import { bucketOf } from "./peer-bucket.ts";
@@ -29,6 +30,8 @@ export class Refusals {
   readonly #monotonic: () => number;
   /** By the address' bucket, the one that was refused last at the end. */
   readonly #addresses = new Map<string, Counted>();
+  /** Guesses that are under way, by the address' bucket. */
+  readonly #underWay = new Map<string, number>();
 
   /** `monotonic`: milliseconds since some fixed moment. */
   constructor(perMinute: number, monotonic: () => number) {
@@ -55,6 +58,22 @@ export class Refusals {
       left -= counted.slots[indexOf(oldest)] ?? 0;
       if (left < 0 || oldest === slot) throw tooMany((oldest + SLOTS) * SLOT_MS - now);
     }
+  }
+
+  /** Counts a guess of which it is not known yet whether it is right, until it is disposed of. Throws as {@link check}. */
+  begin(address: string | undefined): Disposable {
+    this.check(address);
+    const bucket = bucketOf(address);
+    const before = this.#underWay.get(bucket) ?? 0;
+    if (before + sum(this.#addresses.get(bucket)?.slots ?? []) >= this.#perMinute) throw tooMany(0);
+    this.#underWay.set(bucket, before + 1);
+    return {
+      [Symbol.dispose]: () => {
+        const left = (this.#underWay.get(bucket) ?? 0) - 1;
+        if (left > 0) this.#underWay.set(bucket, left);
+        else this.#underWay.delete(bucket);
+      },
+    };
   }
 
   /** Counts one refusal. */

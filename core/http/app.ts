@@ -28,6 +28,7 @@ import { type Answer, responseOf } from "./answer.ts";
 import type { Asked, Server, Trace } from "./asked.ts";
 import { carryOut } from "./carry-out.ts";
 import { newRequestId, respond, respondUnreadable, respondWithError, withoutBody } from "./envelope.ts";
+import { countToken, isUnknownToken } from "./guesses.ts";
 import { type Incoming, incomingOf } from "./incoming.ts";
 import { parsePath, parseQuery } from "./path.ts";
 import type { Peer } from "./peer.ts";
@@ -56,11 +57,9 @@ export function serve(server: Server, request: Incoming): Soon<Answer> {
     route: undefined,
     engine: undefined,
     authenticated: false,
-    guess: undefined,
   };
   server.inFlight.enter(trace);
   const failed = (error: unknown): Answer => {
-    countRefusal(server, error, trace);
     logFailure(server.log, error, trace);
     return respondWithError(wireError(error, trace.authenticated));
   };
@@ -128,19 +127,11 @@ function answerAt(asked: Asked): Soon<Answer> {
     // Again: the limit may have been reached while the body came.
     if (isLimited) server.refusals.check(address);
     return soon(admit(opened?.tokens, route, request.headers), (admission) => {
-      trace.guess = admission.unknownToken === undefined ? undefined : "token";
+      if (isUnknownToken(admission)) countToken(server, address);
       trace.authenticated = admission.caller !== NOBODY;
       return soon(carryOut(asked, fields, admission), (made) => respond(made, route?.form ?? "envelope", trace.id));
     });
   });
-}
-
-/** Counts a token that was none, or a share none of this coffer's. A failure of the server says nothing about either. */
-function countRefusal({ refusals, metrics }: Server, error: unknown, { guess, peer }: Trace): void {
-  if (guess === undefined || !(error instanceof ApiError)) return;
-  if (error.code !== (guess === "token" ? "permission-denied" : "invalid")) return;
-  refusals.count(peer.address);
-  metrics?.refused(guess);
 }
 
 /** Path and query, still encoded. The URL parser would decode some of it. */

@@ -51,8 +51,6 @@ export interface Trace {
   engine: string | undefined;
   /** Whether the token has been accepted, which is where Vault starts to frame its errors. */
   authenticated: boolean;
-  /** Set while the answer depends on whether a token or a share that was sent is a right one. */
-  guess: "token" | "share" | undefined;
 }
 
 /** A request whose target is known. */

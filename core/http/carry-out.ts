@@ -10,6 +10,7 @@ import { type AnswerBudget, LARGE_ANSWER } from "./answer-budget.ts";
 import { type Admission, NOBODY } from "./admission.ts";
 import type { Asked } from "./asked.ts";
 import { unknownFields, validate } from "./fields.ts";
+import { tryShare } from "./guesses.ts";
 import type { JsonObject } from "./json.ts";
 import { replySize } from "./reply-size.ts";
 import { missing, mountOf } from "./target.ts";
@@ -83,9 +84,9 @@ function act(
   if (route === undefined) throw missing(target);
   const body = route.body === undefined ? undefined : validate(route.body, fields);
   const call = { params: target.match?.params ?? {}, body, caller, recordAnswer };
-  if (route.tellsValidity) trace.guess = "share";
   const handle = () => route.handle(call);
-  return soon(target.mount === undefined ? handle() : target.mount.gate.run(handle), (reply) =>
+  const make = () => (target.mount === undefined ? handle() : target.mount.gate.run(handle));
+  return soon(route.tellsValidity ? tryShare(server, trace.peer.address, make) : make(), (reply) =>
     withWarnings(reply, route, fields),
   );
 }
