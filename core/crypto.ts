@@ -32,6 +32,7 @@ interface Primitives {
   hmac(key: Uint8Array, message: Uint8Array): Uint8Array;
   hmacHex(key: Uint8Array): (text: string) => string;
   hkdf(key: Uint8Array, info: Uint8Array, bytes: number): Uint8Array;
+  sha256(message: Uint8Array): Uint8Array;
   equal(a: Uint8Array, b: Uint8Array): boolean;
 }
 
@@ -96,6 +97,11 @@ export function hkdfSha256(key: Uint8Array, info: string, bytes: number): Uint8A
   return primitives.hkdf(key, new TextEncoder().encode(info), bytes);
 }
 
+/** SHA-256 (FIPS 180-4), 32 bytes: for names of things that are no secrets. */
+export function sha256(message: Uint8Array): Uint8Array {
+  return primitives.sha256(message);
+}
+
 /** Compares secrets in a time that depends on their lengths only. */
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && primitives.equal(a, b);
@@ -148,12 +154,13 @@ function withNode(crypto: typeof NodeCrypto): Primitives {
       return (text) => crypto.createHmac("sha256", own).update(text).digest("hex");
     },
     hkdf: (key, info, bytes) => new Uint8Array(crypto.hkdfSync("sha256", key, new Uint8Array(0), info, bytes)),
+    sha256: (message) => bytesOf(crypto.createHash("sha256").update(message).digest()),
     equal: (a, b) => crypto.timingSafeEqual(a, b),
   };
 }
 
 async function withNoble(): Promise<Primitives> {
-  const [{ gcm }, { equalBytes }, { hmac }, { hkdf }, { sha256 }] = await Promise.all([
+  const [{ gcm }, { equalBytes }, { hmac }, { hkdf }, { sha256: noble }] = await Promise.all([
     import("@noble/ciphers/aes.js"),
     import("@noble/ciphers/utils.js"),
     import("@noble/hashes/hmac.js"),
@@ -169,9 +176,10 @@ async function withNoble(): Promise<Primitives> {
         throw new AuthenticationFailed();
       }
     },
-    hmac: (key, message) => hmac(sha256, key, message),
-    hmacHex: (key) => (text) => hmac(sha256, key, new TextEncoder().encode(text)).toHex(),
-    hkdf: (key, info, bytes) => hkdf(sha256, key, undefined, info, bytes),
+    hmac: (key, message) => hmac(noble, key, message),
+    hmacHex: (key) => (text) => hmac(noble, key, new TextEncoder().encode(text)).toHex(),
+    hkdf: (key, info, bytes) => hkdf(noble, key, undefined, info, bytes),
+    sha256: noble,
     equal: equalBytes,
   };
 }

@@ -79,8 +79,13 @@ export type Reply =
       readonly leaseDuration?: number;
       readonly warnings?: readonly string[];
     }
-  /** Vault's envelope around a login or a new token. */
-  | { readonly kind: "auth"; readonly auth: object; readonly warnings?: readonly string[] }
+  /** Vault's envelope around a login or a new token. `displayName`: the token's, which only the audit log tells. */
+  | {
+      readonly kind: "auth";
+      readonly auth: object;
+      readonly displayName?: string;
+      readonly warnings?: readonly string[];
+    }
   /** A body of its own, without envelope. */
   | { readonly kind: "bare"; readonly body: object; readonly status?: number }
   /** A text of its own. */

@@ -53,7 +53,7 @@ export default definePlugin({
           meta: body.meta === undefined || Object.keys(body.meta).length === 0 ? null : body.meta,
           orphan: body.no_parent ?? false,
         });
-        return { kind: "auth", auth: authBlock(held) };
+        return { kind: "auth", auth: authBlock(held), displayName: held.info.displayName };
       },
     }),
     ...(["read", "update"] as const).map((operation) =>

@@ -111,6 +111,8 @@ describe("a line", () => {
       },
       request: {
         id: requestId as string,
+        // SHA-256 of `root`, NUL, `root`.
+        client_id: "0DHqvq2D77kL2/JTPSZkTMJbkFVmUu0TzMi0jiXcFy8=",
         operation: "read",
         mount_point: "kv/",
         mount_type: "kv",
@@ -125,6 +127,17 @@ describe("a line", () => {
       },
     });
     for (const secret of [token, accessor, "the secret", ...keys]) expect(all).not.toContain(secret);
+  });
+
+  test("tells the name of a token that was made", async () => {
+    const device = testDevice();
+    await using server = await startCoffer({ audit: declare({ one: device }) });
+    const { token } = await server.initAndUnseal();
+    device.fresh();
+    for (const body of [{}, { display_name: "backup" }])
+      await server.call("POST", "auth/token/create", { token, body });
+    const names = device.fresh().flatMap(({ response }) => (response === undefined ? [] : [response["auth"]]));
+    expect(names).toMatchObject([{ display_name: "token" }, { display_name: "token-backup" }]);
   });
 
   test("shows the accessor where hmac_accessor is off", async () => {

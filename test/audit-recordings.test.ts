@@ -1,8 +1,8 @@
 /**
  * The lines that an existing server of this API had written for recorded requests, compared with those of the
  * executable. Everywhere else than in that server's lines: ids, times, hashes, accessors and ports have other values;
- * `client_id` (entities are not there), versions of plugins (they have none) and the accessor of a mount, which that
- * server names in some lines only, are not compared.
+ * versions of plugins (they have none) and the accessor of a mount, which that server names in some lines only, are not
+ * compared.
  */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { configOf } from "./recordings/configuration.ts";
 import { readAuditLog, readRecording, replay } from "./recordings/recording.ts";
 
 const NOT_COMPARED = new Set(
-  `time id client_id mount_running_version mount_running_plugin_version mount_accessor remote_address remote_port
+  `time id mount_running_version mount_running_plugin_version mount_accessor remote_address remote_port
   token_issue_time`.split(/\s+/),
 );
 

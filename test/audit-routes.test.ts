@@ -94,6 +94,29 @@ describe.each(named)("%s", (name, route) => {
   });
 });
 
+test.each(named.filter(([, { form }]) => form !== "bare"))(
+  "what has no route beside %s is recorded, whoever asks, and refused",
+  async (_name, route) => {
+    const { server, device, token } = await openServer();
+    await using _ = server;
+    for (const [operation, method, query] of [
+      ["header", "HEAD", ""],
+      ["scan", "GET", "?scan=true"],
+      ["help", "GET", "?help=1"],
+    ] as const) {
+      for (const known of [token, "hvs.of-nobody"]) {
+        const { status } = await server.call(method, pathOf(route) + query, { token: known });
+        expect(status).toBeOneOf(known === token ? [404, 405] : [403]);
+        const lines = device.fresh();
+        expect(lines.map(({ type, request }) => [type, request["operation"]])).toEqual([
+          ["request", operation],
+          ["response", operation],
+        ]);
+      }
+    }
+  },
+);
+
 test.each(named.filter(([, { whileSealed }]) => whileSealed === true))(
   "%s is recorded while sealed, without bodies",
   async (name, route) => {

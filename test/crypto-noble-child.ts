@@ -9,10 +9,11 @@ const absent = () => {
 };
 Object.assign(nodeCrypto, { createCipheriv: absent, createDecipheriv: absent, createHmac: absent, hkdfSync: absent });
 Object.defineProperty(process, "getBuiltinModule", { value: () => undefined });
-const { equal, hkdfSha256, hmacSha256, hmacSha256Hex, open, sealInto, TAG_BYTES } = await import("../core/crypto.ts");
+const { equal, hkdfSha256, hmacSha256, hmacSha256Hex, open, sealInto, sha256, TAG_BYTES } =
+  await import("../core/crypto.ts");
 
 export interface Question {
-  readonly act: "seal" | "open" | "hmac" | "hmac of text" | "hkdf" | "equal";
+  readonly act: "seal" | "open" | "hmac" | "hmac of text" | "hkdf" | "sha256" | "equal";
   /** Hex. */
   readonly key: string;
   readonly nonce: string;
@@ -26,6 +27,7 @@ function answer({ act, key, nonce, aad, data }: Question): string {
   if (act === "hmac") return hmacSha256(k, d).toHex();
   if (act === "hmac of text") return hmacSha256Hex(k)(new TextDecoder().decode(d));
   if (act === "hkdf") return hkdfSha256(k, new TextDecoder().decode(d), 42).toHex();
+  if (act === "sha256") return sha256(d).toHex();
   if (act === "equal") return String(equal(k, d));
   if (act === "open") return open(k, n, a, d).toHex();
   const out = new Uint8Array(3 + d.length + TAG_BYTES);

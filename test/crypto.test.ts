@@ -8,6 +8,7 @@ import {
   hkdfSha256,
   hmacSha256,
   hmacSha256Hex,
+  sha256,
   open,
   randomBytes,
   sealInto,
@@ -173,6 +174,10 @@ describe("HMAC-SHA256 and HKDF-SHA256", () => {
     expect(() => hkdfSha256(new Uint8Array(31), "", 16)).toThrow("key must be 32 bytes");
   });
 
+  test("SHA-256, FIPS 180-4", () => {
+    expect(sha256(utf8("abc")).toHex()).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  });
+
   test("equal compares contents, lengths included", () => {
     expect(equal(hex("0102"), hex("0102"))).toBe(true);
     expect(equal(hex("0102"), hex("0103"))).toBe(false);
@@ -196,6 +201,7 @@ test("the same comes of it where the runtime has no node:crypto", async () => {
       { ...given, act: "hmac", data: plaintext.toHex(), answer: hmacSha256(key, plaintext).toHex() },
       { ...given, act: "hmac of text", data: utf8(given.aad).toHex(), answer: hmacSha256Hex(key)(given.aad) },
       { ...given, act: "hkdf", data: utf8("use").toHex(), answer: hkdfSha256(key, "use", 42).toHex() },
+      { ...given, act: "sha256", data: plaintext.toHex(), answer: sha256(plaintext).toHex() },
       { ...given, act: "equal", data: key.toHex(), answer: "true" },
       { ...given, act: "equal", data: nonce.toHex(), answer: "false" },
     ];

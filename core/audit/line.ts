@@ -8,18 +8,21 @@
  *
  * While the server is sealed the salt is out of reach: then there is no hash, and lines have no bodies.
  */
+import { sha256 } from "../crypto.ts";
+import { toBase64, utf8 } from "../encoding.ts";
 import { auditError, wireError } from "../errors.ts";
 import { isObject, type JsonObject, objectOf } from "../http/json.ts";
 import type { Peer } from "../http/peer.ts";
+import type { AskedOperation } from "../http/request.ts";
 import type { Caller, HeldToken } from "../needs.ts";
-import type { Operation, Reply } from "../plugin.ts";
+import type { Reply } from "../plugin.ts";
 import { type Hash, hashLeaves } from "./leaves.ts";
 import type { LineOptions } from "./options.ts";
 
 /** What is recorded of a request. */
 export interface AuditedRequest {
   readonly id: string;
-  readonly operation: Operation;
+  readonly operation: AskedOperation;
   readonly path: string;
   readonly data: JsonObject;
   readonly peer: Peer;
@@ -61,6 +64,7 @@ interface Identity {
   readonly auth: string;
   /** Token and accessor, as the `request` repeats them. */
   readonly token: string;
+  readonly client: string;
 }
 
 export class LineFormat {
@@ -89,7 +93,7 @@ export class LineFormat {
     const { unknownToken: sent } = request;
     const token = identity?.token ?? (sent === undefined ? "" : member("client_token", quoted(this.#secret(sent))));
     const mount = mountMembers(request.mount);
-    const text = `"auth":${auth ?? ANONYMOUS},"request":${this.#request(request, mount, token)}`;
+    const text = `"auth":${auth ?? ANONYMOUS},"request":${this.#request(request, mount, token, identity?.client ?? "")}`;
     return { request, text, mount };
   }
 
@@ -105,12 +109,12 @@ export class LineFormat {
     return `${this.#options.prefix}{"time":"${at}","type":"response",${text},"response":${response}${errorMember(error)}}\n`;
   }
 
-  #request(request: AuditedRequest, mount: string, token: string): string {
+  #request(request: AuditedRequest, mount: string, token: string, client: string): string {
     const { id, operation, path, data, peer } = request;
     const body = this.#body(data, request.hasShares);
     const port = peer.port === undefined ? "" : `,"remote_port":${peer.port}`;
     const address = peer.address === undefined ? "" : `,"remote_address":${JSON.stringify(peer.address)}${port}`;
-    const members = `"id":"${id}","operation":"${operation}"${mount}${token}`;
+    const members = `"id":"${id}"${client},"operation":"${operation}"${mount}${token}`;
     return `{${members},"namespace":{"id":"root"},"path":${JSON.stringify(path)}${member("data", body)}${address}}`;
   }
 
@@ -129,7 +133,7 @@ export class LineFormat {
     }
     const { warnings = [] } = reply;
     const said = warnings.length === 0 ? "" : member("warnings", JSON.stringify(warnings));
-    if (reply.kind === "auth") return member("auth", this.#madeToken(reply.auth)) + said;
+    if (reply.kind === "auth") return member("auth", this.#madeToken(reply)) + said;
     const { leaseDuration } = reply;
     const data = reply.kind === "json" ? objectOf(reply.json) : reply.data;
     // Vault's word for an answer with a lease that cannot be renewed.
@@ -152,6 +156,7 @@ export class LineFormat {
     return {
       auth: this.#auth(holder, true),
       token: token + member("client_token_accessor", quoted(accessor)),
+      client: member("client_id", quoted(clientId(holder.info.policies))),
     };
   }
 
@@ -171,7 +176,7 @@ export class LineFormat {
   }
 
   /** A login, or a token that was made: what the answer's `auth` says, in the fields of a line's `auth`. */
-  #madeToken(auth: object): string {
+  #madeToken({ auth, displayName }: Reply & { readonly kind: "auth" }): string {
     const given = auth as JsonObject;
     const text = (name: string, hashed: boolean) => {
       const value = given[name];
@@ -186,6 +191,7 @@ export class LineFormat {
     return JSON.stringify({
       client_token: text("client_token", true),
       accessor: text("accessor", this.#options.hmacAccessor),
+      display_name: displayName || undefined,
       policies: filled("policies"),
       token_policies: filled("token_policies"),
       metadata: filled("metadata"),
@@ -200,6 +206,11 @@ export class LineFormat {
     if (this.#hash === undefined) return undefined;
     return this.#options.logRaw ? text : this.#hash(text);
   }
+}
+
+/** Vault's name for whoever uses a token of no entity, by which clients are counted: its policies and the namespace `root`. */
+function clientId(policies: readonly string[]): string {
+  return toBase64(sha256(utf8(`${policies.toSorted().join("\u007f")}\u0000root`)));
 }
 
 function mountMembers(mount: AuditedMount | undefined): string {

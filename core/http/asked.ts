@@ -7,11 +7,12 @@ import type { AuditTrail } from "../audit/trail.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { Operation, Route } from "../plugin.ts";
+import type { Route } from "../plugin.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Peer } from "./peer.ts";
+import type { AskedOperation } from "./request.ts";
 import type { Router } from "./router.ts";
 import type { Target } from "./target.ts";
 
@@ -61,6 +62,6 @@ export interface Asked {
   /** What was unsealed when it came. */
   readonly opened: Opened | undefined;
   readonly target: Target;
-  readonly operation: Operation;
+  readonly operation: AskedOperation;
   readonly route: Route | undefined;
 }

@@ -12,14 +12,24 @@ import { MAX_STRINGS } from "./json-scan.ts";
 import { type JsonObject, parseObject } from "./json.ts";
 import type { Query } from "./path.ts";
 
-/** The verbs of Vault's logical paths. HEAD is none of them: only routes without an envelope answer it. */
-export function operationOf(method: string, query: Query): Operation {
-  if (query.help || query.scan) throw new ApiError("unsupported-operation");
+/** What is asked on Vault's logical paths. Of the last three there is no route here; who may ask is checked all the same. */
+export type AskedOperation = Operation | "header" | "scan" | "help";
+
+/** Throws ApiError for a verb that asks for none. */
+export function operationOf(method: string, query: Query): AskedOperation {
+  if (query.help) return "help";
+  if (query.scan) return "scan";
   switch (method) {
     case "GET":
       return query.list ? "list" : "read";
     case "LIST":
       return "list";
+    case "HEAD":
+      return "header";
+    case "SCAN":
+      return "scan";
+    case "HELP":
+      return "help";
     case "POST":
     case "PUT":
       return "update";
@@ -57,7 +67,7 @@ export function tokenOf(headers: HeaderValues): string | undefined {
 /** The fields of a request: the JSON object of a write, the query of anything else. */
 export function readFields(
   request: Incoming,
-  operation: Operation,
+  operation: AskedOperation,
   query: Query,
   route: Route | undefined,
   defaultLimit: number,

@@ -5,7 +5,7 @@ import { ApiError } from "../errors.ts";
 import type { Operation, Route } from "../plugin.ts";
 import { soon, type Soon } from "../soon.ts";
 import type { Query } from "./path.ts";
-import { operationOf } from "./request.ts";
+import { type AskedOperation, operationOf } from "./request.ts";
 import type { Match, Router } from "./router.ts";
 
 /** Where there is no list and no query that makes one. */
@@ -35,8 +35,8 @@ export function find(
   query: Query,
   method: string,
 ): Soon<Target> {
-  // A list names a folder, with or without its slash.
-  const isList = method === "LIST" || (method === "GET" && query.list);
+  // A list, or a scan, names a folder, with or without its slash.
+  const isList = method === "LIST" || method === "SCAN" || (method === "GET" && (query.list || query.scan));
   const whole = isList && !path.endsWith("/") ? `${path}/` : path;
   if (/^(?:sys|auth)(?:\/|$)/.test(path)) {
     const exact = system.match(path);
@@ -58,7 +58,7 @@ export function routeOf(
   method: string,
   query: Query,
   { match }: Target,
-): { operation: Operation; route: Route | undefined } {
+): { operation: AskedOperation; route: Route | undefined } {
   if (match !== undefined && isBare(match)) {
     const route = match.operations.get(BARE_VERBS.get(method) ?? "");
     if (route === undefined || (method === "HEAD" && !route.head)) throw new ApiError("method-not-allowed");

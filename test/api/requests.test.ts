@@ -4,6 +4,7 @@ import { envelope, type Row, table } from "./table.ts";
 const RELATIVE = ["relative paths not supported"];
 const UNSUPPORTED_PATH = ["1 error occurred:\n\t* unsupported path\n\n"];
 const UNSUPPORTED_OPERATION = ["1 error occurred:\n\t* unsupported operation\n\n"];
+const DENIED = ["permission denied"];
 const noRoute = (path: string) => [`no handler for route "${path}". route entry not found.`];
 const data = (value: unknown) => envelope(value, { lease_duration: 2_764_800 });
 
@@ -111,15 +112,28 @@ table("verbs", "unsealed", [
   { name: "LIST of a folder", request: wire("/v1/kv/a", "LIST"), status: 200, body: envelope({ keys: ["b"] }) },
   { name: "LIST of a leaf", request: wire("/v1/kv/a/b", "LIST"), status: 404, errors: [] },
   { name: "LIST of seal-status", request: wire("/v1/sys/seal-status", "LIST"), status: 405, errors: [] },
-  ...["SCAN", "HELP", "FOO", "get"].map((verb): Row => ({
+  ...["FOO", "get"].map((verb): Row => ({
     name: `${verb} is no verb`,
     request: wire("/v1/kv/a/b", verb),
     status: 405,
     errors: [],
   })),
+  ...["SCAN", "HELP"].flatMap((verb): Row[] => [
+    { name: `${verb} of a folder`, request: wire("/v1/kv/a", verb), status: 405, errors: UNSUPPORTED_OPERATION },
+    { name: `${verb} without a token`, request: { ...wire("/v1/kv/a", verb), token: "" }, status: 403, errors: DENIED },
+    { name: `${verb} of seal-status`, request: wire("/v1/sys/seal-status", verb), status: 405, errors: [] },
+  ]),
+  {
+    name: "SCAN of what is not there",
+    request: wire("/v1/none", "SCAN"),
+    status: 404,
+    errors: noRoute("none/"),
+  },
   { name: "HEAD of a secret", request: { method: "HEAD", path: "kv/a/b" }, status: 405 },
   { name: "HEAD of what is not there", request: { method: "HEAD", path: "kv/none" }, status: 405 },
-  { name: "HEAD without a token", request: { method: "HEAD", path: "kv/a/b", token: "" }, status: 405 },
+  { name: "HEAD of no mount", request: { method: "HEAD", path: "none/a" }, status: 404 },
+  { name: "HEAD without a token", request: { method: "HEAD", path: "kv/a/b", token: "" }, status: 403 },
+  { name: "HEAD with a wrong token", request: { method: "HEAD", path: "sys/mounts", token: "wrong" }, status: 403 },
   {
     name: "OPTIONS of a secret",
     request: { method: "OPTIONS", path: "kv/a/b" },
@@ -162,10 +176,11 @@ table("queries and headers", "unsealed", [
   },
   { name: "list and scan", request: { path: "kv/a?list=true&scan=true" }, status: 400, errors: [] },
   { name: "list is for GET only", request: { method: "PUT", path: "kv/q?list=true", body: { a: 1 } }, status: 204 },
-  { name: "scan", request: { path: "kv/a?scan=true" }, status: 405, errors: ["unsupported operation"] },
+  { name: "scan", request: { path: "kv/a?scan=true" }, status: 405, errors: UNSUPPORTED_OPERATION },
   { name: "scan=false", request: { path: "kv/a/b?scan=false" }, status: 200, body: data({ at: "a/b" }) },
   { name: "scan=maybe", request: { path: "kv/a/b?scan=maybe" }, status: 400, errors: [] },
-  { name: "help", request: { path: "kv/a?help=1" }, status: 405, errors: ["unsupported operation"] },
+  { name: "help", request: { path: "kv/a?help=1" }, status: 405, errors: UNSUPPORTED_OPERATION },
+  { name: "help without a token", request: { path: "kv/a?help=1", token: "" }, status: 403, errors: DENIED },
   { name: "empty help", request: { path: "kv/a/b?help=" }, status: 200, body: data({ at: "a/b" }) },
   {
     name: "list of what lists nothing",
