@@ -35,6 +35,15 @@ export function isLoopback(host: string): boolean {
   return isIP(host) === 6 && new URL(`http://[${host}]`).hostname === "[::1]";
 }
 
+/** Refuses a Unix socket with TLS, which no client of Vault's speaks there. Throws CliError. */
+export function refuseTlsOnSocket(address: ListenAddress): void {
+  if (!("path" in address)) return;
+  throw new CliError("a Unix socket has no TLS: what is sent over it stays on this machine", [
+    "leave out tls_cert_file and tls_key_file under [listener]; socket_mode says who may connect",
+    "or listen on HOST:PORT",
+  ]);
+}
+
 /** Refuses an address without TLS that others could reach, unless `allowed`. Throws CliError. */
 export function refuseClearText(address: ListenAddress, allowed: boolean): void {
   if (allowed || "path" in address || isLoopback(address.host)) return;

@@ -15,7 +15,7 @@ import { openHangUps } from "./hang-ups.ts";
 import { Heap } from "./heap.ts";
 import type { App } from "./http/connection.ts";
 import { type Listener, listen, type ListenOptions } from "./listen.ts";
-import { parseListenAddress, refuseClearText } from "./listen-address.ts";
+import { parseListenAddress, refuseClearText, refuseTlsOnSocket } from "./listen-address.ts";
 import { type OpenLog, openLog } from "./log.ts";
 import { openProcessMetrics } from "./metrics/process.ts";
 import { renderPrometheus } from "./metrics/prometheus.ts";
@@ -34,7 +34,8 @@ export async function runServer(options: ServerOptions): Promise<number> {
   const storageUrl = storageOf(options, config.storage);
   const address = parseListenAddress(options.listen ?? config.listener.address);
   const { tls } = config.listener;
-  refuseClearText(address, tls !== undefined || (options.unsafeListenWithoutTls ?? config.listener.unsafeWithoutTls));
+  if (tls !== undefined) refuseTlsOnSocket(address);
+  else refuseClearText(address, options.unsafeListenWithoutTls ?? config.listener.unsafeWithoutTls);
   const log = openLog({ level: options.logLevel ?? config.logLevel });
   const fate = endOnFailure(log);
   // From here on: a signal that comes while the server starts must not leave what it has opened.

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { coffer } from "./cli/spawn.ts";
+import { coffer, fileOf } from "./cli/spawn.ts";
 import { EXECUTABLE, newFolder, type Server, startServer } from "./executable.ts";
 
 const executable = { program: [EXECUTABLE] };
@@ -159,6 +159,16 @@ describe("a start is refused", () => {
       );
     },
   );
+
+  test("on a Unix socket with a certificate, which no client would know of", async () => {
+    const config = fileOf(
+      "coffer.toml",
+      'storage = "memory:"\n[listener]\naddress = "unix:///run/c.sock"\ntls_cert_file = "/c.pem"\ntls_key_file = "/k.pem"',
+    );
+    const { code, stderr } = await coffer(["server", "--config", config], executable);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/a Unix socket has no TLS.*\n.*hint: leave out tls_cert_file/);
+  });
 
   test("on a port that is in use", async () => {
     await using server = await startServer({ args: ["--dev"] });

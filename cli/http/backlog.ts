@@ -19,7 +19,7 @@ const MOST = 2 * BUDGET;
 const UNRECORDED = 16 * 1024 * 1024;
 
 /** Bytes of large answers that are made in one turn of the event loop. */
-const AT_ONCE = 4 * 1024 * 1024;
+const MADE = 4 * 1024 * 1024;
 
 /** How often it is looked at who takes something, in milliseconds, while there is more than the budget. */
 const LOOK_MS = 100;
@@ -74,7 +74,7 @@ export class Backlog {
   }
 
   get isOver(): boolean {
-    return this.#bytes > BUDGET || this.#kept > UNRECORDED || this.#made > AT_ONCE;
+    return this.#bytes > BUDGET || this.#kept > UNRECORDED || this.#made > MADE;
   }
 
   /** The budget as the app sees it, of a connection of which `isThere` tells whether it is not gone. */

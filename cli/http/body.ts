@@ -5,11 +5,12 @@ import type { Input } from "./input.ts";
 
 /** Bytes that are handed on together: those who collect a body pay for each piece of it. */
 const PIECE = 16 * 1024;
-/** Bytes of it that are looked at before the request is carried out, and that are read in one go: a piece, and its framing. */
+/** Bytes of it that are read in one go: a piece, and what its framing may take. */
+const AT_ONCE = PIECE + 4 * 1024;
+/** Bytes of it that are looked at before the request is carried out. */
 const BEGINNING = 4 * 1024;
-const AT_ONCE = PIECE + BEGINNING;
 /** Bytes of the framing of chunks after which others have their turn: a thousand chunks. */
-const MUCH_CODING = 4 * 1024;
+const MUCH_FRAMING = 4 * 1024;
 const EMPTY: Buffer = Buffer.alloc(0);
 
 /** The body of one request, on its way in. */
@@ -21,9 +22,8 @@ export class Body implements IncomingBody {
   /** Bytes that are still to come of a body whose length is known. */
   #left: number;
   /** Bytes of the framing of chunks when it had its last turn. */
-  #coding = 0;
+  #framing = 0;
   #isBegun = false;
-  #isBroken = false;
 
   constructor(input: Input, { body }: Pick<Head, "body">, ask: (isBegun: boolean) => void) {
     this.#input = input;
@@ -37,10 +37,9 @@ export class Body implements IncomingBody {
     return this.#chunks?.isDone ?? this.#left === 0;
   }
 
-  /** Bytes that are still to be read; infinitely many where that is not known, or where what came is no body. */
+  /** Bytes that are still to be read; infinitely many where that is not known. */
   get left(): number {
-    if (this.isDone) return 0;
-    return this.#isBroken || this.#chunks !== undefined ? Infinity : this.#left;
+    return this.#chunks !== undefined && !this.isDone ? Infinity : this.#left;
   }
 
   /**
@@ -79,7 +78,7 @@ export class Body implements IncomingBody {
   async read(): Promise<Buffer | undefined> {
     let piece = EMPTY;
     while (!this.isDone && piece.length < PIECE) {
-      const { data, used } = this.#step();
+      const { data, used } = this.#next();
       if (data.length > 0) piece = piece.length === 0 ? data : Buffer.concat([piece, data]);
       if (used > 0) {
         this.#isBegun = true;
@@ -101,15 +100,6 @@ export class Body implements IncomingBody {
     for await (const piece of this) check((dropped += piece.length));
   }
 
-  #step(): Taken {
-    try {
-      return this.#next();
-    } catch (error) {
-      this.#isBroken = true;
-      throw error;
-    }
-  }
-
   #next(): Taken {
     const { bytes } = this.#input;
     if (this.#chunks !== undefined) return this.#chunks.take(bytes.subarray(0, AT_ONCE));
@@ -119,9 +109,9 @@ export class Body implements IncomingBody {
   }
 
   #othersFirst(): Promise<void> | undefined {
-    const { coding = 0 } = this.#chunks ?? {};
-    if (coding - this.#coding < MUCH_CODING) return undefined;
-    this.#coding = coding;
+    const { framing = 0 } = this.#chunks ?? {};
+    if (framing - this.#framing < MUCH_FRAMING) return undefined;
+    this.#framing = framing;
     return this.#input.turn();
   }
 

@@ -1,13 +1,13 @@
 import { BadRequest } from "./head.ts";
 
-/** Of a line with a chunk's size, its extensions included, and of all trailers together. */
+/** Bytes of a line with a chunk's size, its extensions included, and of all trailers together. */
 const MAX_LINE = 256;
 const MAX_TRAILERS = 8 * 1024;
 /**
  * Bytes of size lines and line breaks: these, and a quarter of the data. Some clients put each token of their JSON into a
  * chunk; but a chunk of a byte keeps the server busy for as long as one of a thousand.
  */
-const MAX_CODING = 1024 * 1024;
+const MAX_FRAMING = 1024 * 1024;
 /** Eight hexadecimal digits: no chunk of 4 GiB. */
 const SIZE_LINE = /^([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?$/;
 const TRAILER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/;
@@ -36,11 +36,11 @@ export class Chunks {
   /** Bytes of data that were announced. */
   #data = 0;
   /** Bytes of size lines and line breaks. */
-  #coding = 0;
+  #framing = 0;
 
   /** Bytes of size lines and line breaks so far, which are what its work is about. */
-  get coding(): number {
-    return this.#coding;
+  get framing(): number {
+    return this.#framing;
   }
 
   get isDone(): boolean {
@@ -88,8 +88,8 @@ export class Chunks {
     if (digits === undefined) throw new BadRequest("malformed chunk size");
     this.#left = Number.parseInt(digits, 16);
     // With its line break and that of its data.
-    this.#coding += line.length + 4;
-    if (this.#coding > MAX_CODING + this.#data / 4) throw new BadRequest("the chunks are too small");
+    this.#framing += line.length + 4;
+    if (this.#framing > MAX_FRAMING + this.#data / 4) throw new BadRequest("the chunks are too small");
     this.#data += this.#left;
     this.#state = this.#left === 0 ? "trailers" : "data";
     return line.length + 2;

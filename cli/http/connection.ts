@@ -11,7 +11,8 @@ import type { HeaderValues, Incoming } from "../../core/http/incoming.ts";
 import type { Backlog } from "./backlog.ts";
 import { Body } from "./body.ts";
 import { ANSWER, BODY, BODY_PAUSE, HEAD, IDLE, LINGER, WRITE_PAUSE } from "./deadlines.ts";
-import { BadRequest, type Head, HeadReader } from "./head.ts";
+import { BadRequest, type Head } from "./head.ts";
+import { Heads } from "./heads.ts";
 import { Input } from "./input.ts";
 import type { Intake } from "./intake.ts";
 import type { OnRefused } from "./refusal.ts";
@@ -23,9 +24,6 @@ const DRAIN_LIMIT = 256 * 1024;
 
 /** Verbs whose body the app gets. That of every other one is dropped, as Vault does, but before the app is asked. */
 const WITH_BODY: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
-
-const CR = 0x0d;
-const LF = 0x0a;
 
 export type App = (request: Incoming) => Answer | Promise<Answer>;
 
@@ -41,6 +39,8 @@ export interface Accepted {
   /** Of all connections of the server, as the next. */
   readonly backlog: Backlog;
   readonly intake: Intake;
+  /** Told of bytes that have come: of each 64 KiB of a connection, or more. */
+  readonly onRead: (bytes: number) => void;
   /** Milliseconds since some fixed moment. */
   readonly now: () => number;
 }
@@ -51,17 +51,14 @@ export class Connection {
   readonly #transport: Transport;
   readonly #accepted: Accepted;
   readonly #input: Input;
-  readonly #heads = new HeadReader();
+  readonly #heads: Heads;
   /** When this connection's time is over, unless something moves. */
   #deadline = Infinity;
   /** When the time of the whole body or answer is over, whatever moves. */
   #end = Infinity;
   #phase: Phase = "idle";
-  /** Of the head that is awaited: whether its first line has begun, and the bytes that there were at the last look. */
-  #isBegun = false;
-  #looked = 0;
   /** Bytes of the answer that the client had not taken at the last look. */
-  #unsent = 0;
+  #unsentBefore = 0;
   /** Called when all that was written is sent, or the connection is gone. */
   #onSent: (() => void) | undefined;
   #isGone = false;
@@ -84,7 +81,8 @@ export class Connection {
         this.#gone.resolve();
       },
     });
-    this.#input = new Input(this.#transport, accepted.intake);
+    this.#input = new Input(this.#transport, accepted.intake, accepted.onRead);
+    this.#heads = new Heads(this.#input);
   }
 
   /** Serves until the connection ends. Never rejects. */
@@ -110,7 +108,7 @@ export class Connection {
   }
 
   /** Bytes that came and that nobody reads as long as the requests before them are not answered. */
-  get unread(): number {
+  get sentAhead(): number {
     return this.#input.isAwaited ? 0 : this.#input.bytes.length;
   }
 
@@ -136,8 +134,8 @@ export class Connection {
     if (this.#phase === "body" && !this.#input.isAwaited) return;
     if (this.#phase === "writing") {
       const unsent = this.#transport.unsent;
-      if (unsent < this.#unsent) this.#deadline = now + WRITE_PAUSE;
-      this.#unsent = unsent;
+      if (unsent < this.#unsentBefore) this.#deadline = now + WRITE_PAUSE;
+      this.#unsentBefore = unsent;
     }
     if (now < Math.min(this.#deadline, this.#end)) return;
     // What the client has been sent before is its own; what it does not take must not be kept.
@@ -160,11 +158,11 @@ export class Connection {
   async #serveAll(): Promise<void> {
     for (;;) {
       this.#expectHead();
-      let head = this.#takeHead();
+      let head = this.#heads.take();
       while (head === undefined) {
         if (this.#input.ended) return;
         await this.#input.more();
-        head = this.#takeHead();
+        head = this.#heads.take();
       }
       this.#phase = "app";
       this.#deadline = Infinity;
@@ -187,8 +185,6 @@ export class Connection {
 
   /** The next bytes are those of a head. */
   #expectHead(): void {
-    this.#isBegun = false;
-    this.#looked = 0;
     if (this.#input.bytes.length > 0) this.#enter("head", HEAD);
     else {
       this.#enter("idle", IDLE);
@@ -196,26 +192,6 @@ export class Connection {
       if (this.#accepted.isStopping()) this.endIfIdle();
     }
     this.#end = Infinity;
-  }
-
-  /** The next head; undefined when it has not come whole yet. */
-  #takeHead(): Head | undefined {
-    if (!this.#isBegun) {
-      if (this.#mayBeEmptyLine()) return undefined;
-      // Some clients end a body with a line break that is not part of it (RFC 9112, §2.2): one, however it arrives.
-      if (this.#input.bytes[0] === CR && this.#input.bytes[1] === LF) this.#input.take(2);
-      this.#isBegun = true;
-    }
-    const read = this.#heads.read(this.#input.bytes, this.#looked);
-    this.#looked = this.#input.bytes.length;
-    if (read !== undefined) this.#input.take(read.length);
-    return read?.head;
-  }
-
-  /** Whether the next line may be empty, for all that has come of it. */
-  #mayBeEmptyLine(): boolean {
-    const { bytes, ended } = this.#input;
-    return !ended && bytes.length < 2 && (bytes[0] ?? CR) === CR;
   }
 
   /** Undefined where there is none. */
@@ -257,8 +233,8 @@ export class Connection {
     this.#transport.write(encoded);
     this.#enter("writing", WRITE_PAUSE);
     this.#end = this.#deadline - WRITE_PAUSE + ANSWER;
-    this.#unsent = isLarge(encoded) ? this.#transport.unsent : encoded.bytes;
-    return isLarge(encoded) && this.#unsent > 0 ? this.#hold(encoded.bytes, sent) : sent;
+    this.#unsentBefore = isLarge(encoded) ? this.#transport.unsent : encoded.bytes;
+    return isLarge(encoded) && this.#unsentBefore > 0 ? this.#hold(encoded.bytes, sent) : sent;
   }
 
   async #hold(bytes: number, sent: Promise<void>): Promise<void> {

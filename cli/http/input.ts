@@ -10,6 +10,7 @@ const EMPTY = Buffer.alloc(0);
 export class Input {
   readonly #transport: Pick<Transport, "pause" | "resume">;
   readonly #intake: Intake;
+  readonly #onRead: (bytes: number) => void;
   #bytes: Buffer = EMPTY;
   #ended = false;
   #isHeld = false;
@@ -19,9 +20,11 @@ export class Input {
   #come = 0;
   #wake: (() => void) | undefined;
 
-  constructor(transport: Pick<Transport, "pause" | "resume">, intake: Intake) {
+  /** `onRead`: told of bytes that have come, when they are 64 KiB or more. */
+  constructor(transport: Pick<Transport, "pause" | "resume">, intake: Intake, onRead: (bytes: number) => void) {
     this.#transport = transport;
     this.#intake = intake;
+    this.#onRead = onRead;
   }
 
   /** Unread bytes. Valid until the next {@link more}. */
@@ -80,7 +83,7 @@ export class Input {
     if (this.#isHeld) return;
     this.#isHeld = true;
     this.#transport.pause();
-    this.#intake.onRead(this.#come);
+    this.#onRead(this.#come);
   }
 
   #letGo(): void {

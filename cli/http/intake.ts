@@ -9,12 +9,6 @@ const READS_IN_A_TURN = 4;
 export class Intake {
   /** Who has waited for the longest is the first. */
   readonly #waiting: (() => void)[] = [];
-  /** To be told of bytes that have come: of each 64 KiB of a connection, or more. */
-  readonly onRead: (bytes: number) => void;
-
-  constructor(onRead: (bytes: number) => void = () => undefined) {
-    this.onRead = onRead;
-  }
 
   /** Calls `read` once, in a later turn of the event loop, after those who came before. */
   next(read: () => void): void {

@@ -6,12 +6,12 @@ import { type Accepted, Connection } from "./connection.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Intake } from "./intake.ts";
 import { Outbox } from "./outbox.ts";
-import { beyondUnread } from "./unread.ts";
+import { furthestAhead } from "./sent-ahead.ts";
 import { BunTransport, NodeTransport, type Receiver, type Transport } from "./transport.ts";
 
 /** How often each connection's time is looked at. */
 const CHECK_MS = 1000;
-/** Bytes that come after which it is looked at what connections hold unread. */
+/** Bytes that come after which it is looked at who is ahead, besides. */
 const LOOK_BYTES = 8 * 1024 * 1024;
 /** How long a stop waits for requests that are under way. */
 const DRAIN_MS = 30_000;
@@ -19,13 +19,13 @@ const DRAIN_MS = 30_000;
 /** Of this machine: `port` 0 lets the system choose one. */
 export type Where = { readonly host: string; readonly port: number } | { readonly path: string };
 
-export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "backlog" | "intake" | "now"> {
+export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "backlog" | "intake" | "onRead" | "now"> {
   /**
    * One beyond takes the place of the connection that is idle the longest; where none is, it is closed at once. Over TLS as
    * many again may be in their handshake, and have no place yet.
    */
   readonly maxConnections: number;
-  /** As {@link Intake} has it. */
+  /** As {@link Accepted} has it. */
   readonly onRead?: ((bytes: number) => void) | undefined;
   /** Without: in the clear. */
   readonly tls?: TlsOptions | undefined;
@@ -53,7 +53,7 @@ export class HttpServer {
   #sockets: Sockets | undefined;
   readonly #handshakes: Handshakes;
   #isStopping = false;
-  /** Bytes that have come since it was looked at what is unread. */
+  /** Bytes that have come since it was looked at who is ahead. */
   #come = 0;
   /** When those that are under way at a stop are cut. */
   #stopEnd = Infinity;
@@ -68,10 +68,11 @@ export class HttpServer {
       onRefused,
       isStopping: () => this.#isStopping,
       backlog: new Backlog(clock),
-      intake: new Intake((bytes) => {
+      intake: new Intake(),
+      onRead: (bytes) => {
         onRead?.(bytes);
         this.#came(bytes);
-      }),
+      },
       now: () => clock.monotonic(),
     };
     this.#handshakes = new Handshakes(maxConnections, (why, address) => onRefused?.("handshake", why, address));
@@ -229,15 +230,19 @@ export class HttpServer {
 
   #came(bytes: number): void {
     this.#come += bytes;
-    if (this.#come < LOOK_BYTES) return;
+    if (this.#come >= LOOK_BYTES) this.#cutFurthestAhead();
+  }
+
+  #cutFurthestAhead(): void {
     this.#come = 0;
-    for (const connection of beyondUnread(this.#connections))
+    for (const connection of furthestAhead(this.#connections))
       connection.cut("what was sent waits for answers that were not taken");
   }
 
   #check(): void {
     const now = this.#clock.monotonic();
     for (const connection of this.#connections) connection.check(now);
+    this.#cutFurthestAhead();
     this.#handshakes.check(now);
     if (now < this.#stopEnd) return;
     for (const connection of this.#connections) connection.destroy();

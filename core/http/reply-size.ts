@@ -3,8 +3,8 @@ import { MAX_STRINGS } from "./json-scan.ts";
 
 /** What stands for each text in an audit line. */
 const HASH = "hmac-sha256:".length + 64;
-/** The shortest text in a JSON array, with its quotes and comma. */
-const SHORTEST = 4;
+/** The shortest text in a JSON array: its quotes and comma. */
+const SHORTEST = 3;
 
 /**
  * How long a reply may be as an audit line, in which each text is a hash: the line of a list of short names is ten times as
@@ -23,8 +23,7 @@ export function replySize(reply: Reply): number {
 
 function sizeOf(value: unknown): number {
   if (typeof value === "string") return Math.max(value.length, HASH) + 3;
-  if (typeof value !== "object" || value === null) return 5;
-  if (value instanceof Uint8Array) return value.length;
-  if (Array.isArray(value)) return value.reduce((sum: number, each) => sum + sizeOf(each), 2);
-  return Object.entries(value).reduce((sum, [name, each]) => sum + name.length + 4 + sizeOf(each), 2);
+  if (typeof value !== "object" || value === null) return 6;
+  if (Array.isArray(value)) return value.reduce((sum: number, each) => sum + sizeOf(each), 3);
+  return Object.entries(value).reduce((sum, [name, each]) => sum + name.length + 3 + sizeOf(each), 3);
 }

@@ -109,8 +109,9 @@ export function openConnection(
     now = () => 0,
     backlog = new Backlog(testClock()),
     intake = new Intake(),
+    onRead = () => undefined,
     onRefused,
-  }: Partial<Pick<Accepted, "now" | "backlog" | "intake" | "onRefused">> = {},
+  }: Partial<Pick<Accepted, "now" | "backlog" | "intake" | "onRead" | "onRefused">> = {},
 ): Opened {
   let made: FakeTransport | undefined;
   const connection = new Connection((receiver) => (made = new FakeTransport(receiver)), {
@@ -120,6 +121,7 @@ export function openConnection(
     onRefused,
     backlog,
     intake,
+    onRead,
     now,
   });
   if (made === undefined) throw new Error("the connection has no transport");

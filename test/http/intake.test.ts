@@ -53,7 +53,7 @@ test("others have their turn while many tiny chunks are read", async () => {
 test("what is sent behind the last answer is dropped as it comes", async () => {
   using joined = spyOn(Buffer, "concat");
   const read: number[] = [];
-  const { transport } = openConnection(recorder([]), { intake: new Intake((bytes) => void read.push(bytes)) });
+  const { transport } = openConnection(recorder([]), { onRead: (bytes) => void read.push(bytes) });
   const send = (text: string) => transport.receiver.onData(Buffer.from(text));
   send("GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   await turns(2);

@@ -1,16 +1,16 @@
 /** Requests that are sent ahead of their answers, and nobody takes those. */
 import { expect, test } from "bun:test";
-import { beyondUnread, UNREAD } from "../../cli/http/unread.ts";
+import { furthestAhead, SENT_AHEAD } from "../../cli/http/sent-ahead.ts";
 import type { Answer } from "../../core/http/answer.ts";
 import { openConnection, textAnswer } from "./conversation.ts";
 import { client, HEAD, started } from "./sockets.ts";
 import { turns } from "../harness.ts";
 
 test("those who hold the most are cut, until there is room", () => {
-  const holding = [1, 30, 20, 30, 4].map((mib) => ({ unread: mib * 1024 * 1024 }));
-  expect(beyondUnread(holding).map((each) => holding.indexOf(each))).toEqual([1]);
-  expect(beyondUnread(holding.slice(1, 3))).toEqual([]);
-  expect(beyondUnread([{ unread: UNREAD + 1 }])).toHaveLength(1);
+  const holding = [1, 30, 20, 30, 4].map((mib) => ({ sentAhead: mib * 1024 * 1024 }));
+  expect(furthestAhead(holding).map((each) => holding.indexOf(each))).toEqual([1]);
+  expect(furthestAhead(holding.slice(1, 3))).toEqual([]);
+  expect(furthestAhead([{ sentAhead: SENT_AHEAD + 1 }])).toHaveLength(1);
 });
 
 test("a connection holds what waits behind a request, not what is being read", async () => {
@@ -20,15 +20,15 @@ test("a connection holds what waits behind a request, not what is being read", a
   const send = (text: string) => transport.receiver.onData(Buffer.from(text));
   send(HEAD.slice(0, 10));
   await turns(2);
-  expect(connection.unread).toBe(0);
+  expect(connection.sentAhead).toBe(0);
   send(HEAD.slice(10));
   await turns(2);
   expect(asked).toBe(1);
   send(HEAD + HEAD);
-  expect(connection.unread).toBe(2 * HEAD.length);
+  expect(connection.sentAhead).toBe(2 * HEAD.length);
   answer.resolve(textAnswer("done"));
   await turns(2);
-  expect(connection.unread).toBe(0);
+  expect(connection.sentAhead).toBe(0);
 });
 
 test("a client that resets the connection while it is held back gives its place back", async () => {
