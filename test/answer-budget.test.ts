@@ -65,7 +65,7 @@ test.each([[true], [false]])(
 );
 
 test("an answer counts from the moment it is made until it is recorded", async () => {
-  const { server, device, state, read } = await opened(true);
+  const { server, put, device, state, read } = await opened(true);
   await using _ = server;
   const write = device.write.bind(device);
   const seen: number[] = [];
@@ -79,6 +79,10 @@ test("an answer counts from the moment it is made until it is recorded", async (
   const size = replySize({ kind: "json", json: parseObjectText(utf8(JSON.stringify({ value: LARGE }))) });
   expect(seen).toEqual([0, 0, 2 * size, 2 * size]);
   expect(state.kept).toBe(0);
+  await put("kv/small", "small");
+  seen.length = 0;
+  await read("kv/small");
+  expect(seen).toEqual([0, 0]);
   device.failing = ({ type }) => type === "response";
   expect((await read("kv/large")).status).toBe(500);
   expect(state.kept).toBe(0);

@@ -66,6 +66,19 @@ describe("lines to a slow place", () => {
     expect(sink.sent.map(({ text }) => text).join("")).toBe(all.map((_line, index) => `${index}\n`).join(""));
   });
 
+  test("do not wait for it either when there are eight by the end of the write before", async () => {
+    const sink = heldSink();
+    const writer = new LineWriter(sink, 60_000);
+    const all = [writer.write("first\n")];
+    await turns(3);
+    for (let line = 0; line < 8; line += 1) all.push(writer.write(`${line}\n`));
+    sink.sent[0]?.done.resolve();
+    await withinTurn();
+    expect(sink.sent).toHaveLength(2);
+    sink.sent[1]?.done.resolve();
+    await Promise.all(all);
+  });
+
   test("fail with the write that they were part of, and no others", async () => {
     const sink = heldSink();
     const writer = new LineWriter(sink, 60_000);

@@ -112,6 +112,17 @@ describe("a form", () => {
     expect([status, text]).toEqual([400, expect.stringContaining("exceeded maximum number of strings")]);
   });
 
+  test.each([
+    [500, false],
+    [501, true],
+  ])("of %p fields, whose names and values are twice as many strings: refused %p", async (fields, isRefused) => {
+    await using server = await startCoffer();
+    const body = Array.from({ length: fields }, (_each, index) => `k${index}=`).join("&");
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    const { text } = await server.call("PUT", "sys/init", { body, headers });
+    expect(text.includes("exceeded maximum number of strings")).toBe(isRefused);
+  });
+
   test("of more than a MiB is too large", async () => {
     await using server = await startCoffer();
     const headers = { "content-type": "application/x-www-form-urlencoded" };

@@ -1,4 +1,4 @@
-/** Run by heap.test.ts, in a process of its own: prints the size of the heap at three moments. */
+/** Run by heap.test.ts, in a process of its own: prints the size of the heap at four moments. */
 import { heapSize } from "bun:jsc";
 import { Heap, LOOK_MS } from "../cli/heap.ts";
 

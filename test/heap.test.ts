@@ -70,6 +70,16 @@ test("a large heap is left to the runtime if it takes long to look through", () 
   }
 });
 
+test("a small heap is collected however long that takes", () => {
+  const { heap, state } = heapOf(10 * MEGABYTE);
+  state.took = 60;
+  for (const collected of [1, 2]) {
+    state.size = 60 * MEGABYTE;
+    heap.used(17 * 1024 * 1024);
+    expect(state.collected).toBe(collected);
+  }
+});
+
 test("what a request leaves behind is collected soon after it, or at once where it is much", async () => {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "heap-child.ts")]);
   const sizes = (await new Response(child.stdout).json()) as Record<"before" | "piled" | "after" | "afterMuch", number>;

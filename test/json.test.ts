@@ -112,6 +112,7 @@ describe("parseBody", () => {
     expect(parse('"\\udc00\\ud800\\u0041"')).toBe("\ufffd\ufffdA");
     expect(parse('"\\ud800\\ud83d\\ude00\\uDC00"')).toBe("\ufffd\u{1f600}\ufffd");
     expect(parse('"\\\\ud800 \\\\\\ud800"')).toBe("\\ud800 \\\ufffd");
+    expect(parse('"\\ud83dxude00"')).toBe("\ufffdxude00");
     expect(parse('{"\\ud800":1,"\\udfff":2}')).toEqual({ "\ufffd": 2 });
   });
 

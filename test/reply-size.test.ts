@@ -31,7 +31,16 @@ test("a reply of data is about as large as its part of an audit line", () => {
   expect(replySize({ kind: "data", data: { keys } })).toBeWithin(length, 1.01 * length);
 });
 
-test("a reply of text is no smaller than that, nor than its part of an audit line", () => {
+test("a new token counts with its hashes", () => {
+  expect(replySize({ kind: "auth", auth: { client_token: "hvs.a", accessor: "b" } })).toBeGreaterThan(2 * 76);
+});
+
+test("a secret counts at least as much as its part of an audit line, and a large text no more than itself", () => {
+  const sizeOf = (value: unknown) =>
+    replySize({ kind: "json", json: parseObjectText(utf8(JSON.stringify({ value }))) });
+  const strings = Array.from({ length: 900 }, () => "");
+  expect(sizeOf(strings)).toBeGreaterThanOrEqual(hashLeaves({ value: strings }, hash).length);
+  expect(sizeOf("x".repeat(1_000_000))).toBeWithin(1_000_000, 1_080_000);
   expect(replySize({ kind: "text", text: "abc", contentType: "text/plain" })).toBe(3);
   expect(replySize({ kind: "empty" })).toBe(0);
   fc.assert(

@@ -24,6 +24,7 @@ export class Body implements IncomingBody {
   /** Bytes of the framing of chunks when it had its last turn. */
   #framing = 0;
   #isBegun = false;
+  #isAnswered = false;
 
   constructor(input: Input, { body }: Pick<Head, "body">, ask: (isBegun: boolean) => void) {
     this.#input = input;
@@ -50,7 +51,7 @@ export class Body implements IncomingBody {
     if (this.#chunks !== undefined) new Chunks().take(this.#input.bytes.subarray(0, BEGINNING));
   }
 
-  /** All of it. Throws as {@link read}. */
+  /** All of it. Throws as the iterator. */
   async whole(): Promise<Buffer> {
     const whole = this.takeWhole();
     if (whole !== undefined) return whole;
@@ -67,17 +68,23 @@ export class Body implements IncomingBody {
     return whole;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
-    for (let piece = await this.read(); piece !== undefined; piece = await this.read()) yield piece;
+  /**
+   * Pieces of at least {@link PIECE}, but for the end. Throws BadRequest, and an Error when the client goes away before the
+   * end, or the request has been answered meanwhile.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    return this.#pieces(true);
   }
 
-  /**
-   * Some more of it, at least {@link PIECE} but for the end; undefined at its end. Throws BadRequest, and an Error when the
-   * client goes away before the end.
-   */
-  async read(): Promise<Buffer | undefined> {
+  async *#pieces(isForApp: boolean): AsyncGenerator<Buffer, void, undefined> {
+    for (let piece = await this.#read(isForApp); piece !== undefined; piece = await this.#read(isForApp)) yield piece;
+  }
+
+  /** Some more of it; undefined at its end. */
+  async #read(isForApp: boolean): Promise<Buffer | undefined> {
     let piece = EMPTY;
     while (!this.isDone && piece.length < PIECE) {
+      if (isForApp && this.#isAnswered) throw new Error("the request was answered");
       const { data, used } = this.#next();
       if (data.length > 0) piece = piece.length === 0 ? data : Buffer.concat([piece, data]);
       if (used > 0) {
@@ -90,14 +97,19 @@ export class Body implements IncomingBody {
     return piece.length === 0 ? undefined : piece;
   }
 
-  /** Reads and drops what is left of it. Throws as {@link read}, and BadRequest where that is more than `limit` bytes. */
+  /** The request is answered: who reads the body now gets no more of it, for the input is another's. */
+  leave(): void {
+    this.#isAnswered = true;
+  }
+
+  /** Reads and drops what is left of it. Throws as the iterator, and BadRequest where that is more than `limit` bytes. */
   async drop(limit: number): Promise<void> {
     const check = (bytes: number) => {
       if (bytes > limit) throw new BadRequest("a body that has no meaning is too large", 413);
     };
     check(this.#left);
     let dropped = 0;
-    for await (const piece of this) check((dropped += piece.length));
+    for await (const piece of this.#pieces(false)) check((dropped += piece.length));
   }
 
   #next(): Taken {

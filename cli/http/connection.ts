@@ -10,12 +10,12 @@ import type { AnswerBudget } from "../../core/http/answer-budget.ts";
 import type { HeaderValues, Incoming } from "../../core/http/incoming.ts";
 import type { Backlog } from "./backlog.ts";
 import { Body } from "./body.ts";
-import { ANSWER, BODY, BODY_PAUSE, HEAD, IDLE, LINGER, WRITE_PAUSE } from "./deadlines.ts";
+import { ANSWER, BODY, BODY_PAUSE, HEAD, IDLE, LINGER, SLOW, SLOW_BODY, WRITE_PAUSE } from "./deadlines.ts";
 import { BadRequest, type Head } from "./head.ts";
 import { Heads } from "./heads.ts";
 import { Input } from "./input.ts";
 import type { Intake } from "./intake.ts";
-import type { OnRefused } from "./refusal.ts";
+import type { OnRefused, Refusal } from "./refusal.ts";
 import { CONTINUE, encodeAnswer, encodeRefusal, type Encoded, isLarge } from "./response.ts";
 import type { Receiver, Transport } from "./transport.ts";
 
@@ -107,6 +107,14 @@ export class Connection {
     if (this.idleSince !== undefined) this.#transport.close();
   }
 
+  /** Since when a client sends a head or a body with which it is slow, on the server's clock; undefined: it is not. */
+  slowSince(now: number): number | undefined {
+    if (this.#phase === "head") return now >= this.#deadline - HEAD + SLOW ? this.#deadline - HEAD : undefined;
+    if (this.#phase !== "body" || !this.#input.isAwaited) return undefined;
+    const begun = this.#end - BODY;
+    return now >= Math.min(this.#deadline - BODY_PAUSE + SLOW, begun + SLOW_BODY) ? begun : undefined;
+  }
+
   /** Bytes that came and that nobody reads as long as the requests before them are not answered. */
   get sentAhead(): number {
     return this.#input.isAwaited ? 0 : this.#input.bytes.length;
@@ -118,8 +126,8 @@ export class Connection {
   }
 
   /** Cuts it for the sake of the others. */
-  cut(why: string): void {
-    this.#accepted.onRefused?.("unread", why, this.#transport.remoteAddress);
+  cut(why: string, reason: Refusal = "unread"): void {
+    this.#accepted.onRefused?.(reason, why, this.#transport.remoteAddress);
     this.destroy();
   }
 
@@ -174,6 +182,7 @@ export class Connection {
       }
       const asked = this.#ask(head, isForApp ? body : undefined);
       const answer = asked instanceof Promise ? await asked : asked;
+      body?.leave();
       const keepAlive = head.keepAlive && !this.#accepted.isStopping() && this.#isDrainable(head, body);
       await this.#write(encodeAnswer(answer, { keepAlive, isOld: head.isOld, isHead: head.method === "HEAD" }));
       if (!keepAlive) return;

@@ -67,6 +67,9 @@ export class Input {
   /** Resolves when there are more bytes than there were, or none will come. One waits at a time. */
   more(): Promise<void> {
     if (this.#ended) return Promise.resolve();
+    this.#letPieceGo();
+    // Who has waited before has left: the body is of a request that was answered.
+    this.#notify();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
     if (this.#isHeld && !this.#isQueued) this.#intake.next(() => this.#letGo());
@@ -77,6 +80,12 @@ export class Input {
   /** Resolves when it is the turn of this connection, of those that keep the server busy. */
   turn(): Promise<void> {
     return new Promise((resolve) => this.#intake.next(resolve));
+  }
+
+  /** A view of what is left of a large piece would keep all of it for as long as the client is waited for. */
+  #letPieceGo(): void {
+    const { length, buffer } = this.#bytes;
+    if (length > 0 && buffer.byteLength > 4 * length + 8192) this.#bytes = Buffer.concat([this.#bytes]);
   }
 
   #hold(): void {

@@ -202,19 +202,31 @@ export class HttpServer {
     return false;
   }
 
-  /** Ends the connection that has been idle the longest: a client that only holds connections keeps nobody out. */
+  /**
+   * Ends the connection that has been idle the longest, or else sends slowly for the longest: a client that only holds
+   * connections keeps nobody out.
+   */
   #makeRoom(): boolean {
-    let longest: Connection | undefined;
-    let since = Infinity;
-    for (const connection of this.#connections) {
-      const { idleSince = Infinity } = connection;
-      if (idleSince < since) [longest, since] = [connection, idleSince];
-    }
-    if (longest === undefined) return false;
+    const now = this.#clock.monotonic();
+    const idle = this.#longest(({ idleSince }) => idleSince);
+    const slow = idle === undefined ? this.#longest((connection) => connection.slowSince(now)) : undefined;
+    const one = idle ?? slow;
+    if (one === undefined) return false;
     // It goes a moment later, and must not count or be found again until then.
-    this.#connections.delete(longest);
-    longest.endIfIdle();
+    this.#connections.delete(one);
+    if (one === idle) one.endIfIdle();
+    else one.cut("it was slow to send, and there was no other place", "full");
     return true;
+  }
+
+  #longest(sinceOf: (connection: Connection) => number | undefined): Connection | undefined {
+    let longest: Connection | undefined;
+    let least = Infinity;
+    for (const connection of this.#connections) {
+      const since = sinceOf(connection) ?? Infinity;
+      if (since < least) [longest, least] = [connection, since];
+    }
+    return longest;
   }
 
   #accept(connect: (receiver: Receiver) => Transport): void {

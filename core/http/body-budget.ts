@@ -5,7 +5,7 @@ import { ApiError } from "../errors.ts";
 export const SMALL_BODY = 64 * 1024;
 /** Bytes of the larger ones, all together: two of the largest. Each is there four to eight times while it is parsed. */
 const ALL = 64 * 1024 * 1024;
-/** A body of which less than 64 KiB came for so long, or that has taken so long, makes way for others. Milliseconds. */
+/** A body of which nothing came for so long, or that has taken so long, makes way for others. Milliseconds. */
 const PAUSE = 1000;
 const LONG = 10_000;
 
@@ -16,78 +16,78 @@ const LONG = 10_000;
  */
 export class BodyBudget {
   readonly #clock: Pick<Clock, "monotonic">;
-  /** Who has begun first is the first. */
-  readonly #shares = new Set<Share>();
+  /** Whose body was the first to be no small one is the first. */
+  readonly #places = new Set<Place>();
   #left = ALL;
 
   constructor(clock: Pick<Clock, "monotonic">) {
     this.#clock = clock;
   }
 
-  /** A share of the budget for one body; disposing of it gives it back. */
-  open(): BodyShare {
+  /** A place in the budget for one body; disposing of it gives it back. */
+  open(): BodyPlace {
     const now = this.#clock.monotonic();
-    const share: Share = { taken: 0, begun: now, moved: now, onRevoked: undefined, isRevoked: false };
+    const place: Place = { taken: 0, begun: now, moved: now, onEvicted: undefined, isEvicted: false };
     return {
-      cover: (bytes) => this.#cover(share, bytes),
-      unlessRevoked: (work) => unlessRevoked(share, work),
-      [Symbol.dispose]: () => this.#giveBack(share),
+      cover: (bytes) => this.#cover(place, bytes),
+      unlessEvicted: (work) => unlessEvicted(place, work),
+      [Symbol.dispose]: () => this.#giveBack(place),
     };
   }
 
-  #cover(share: Share, bytes: number): void {
-    if (share.isRevoked) throw overloaded();
-    if (bytes <= SMALL_BODY || bytes <= share.taken) return;
-    this.#shares.add(share);
-    while (bytes - share.taken > this.#left) this.#makeRoom(share);
-    this.#left -= bytes - share.taken;
-    share.taken = bytes;
-    share.moved = this.#clock.monotonic();
+  #cover(place: Place, bytes: number): void {
+    if (place.isEvicted) throw overloaded();
+    if (bytes <= SMALL_BODY || bytes <= place.taken) return;
+    this.#places.add(place);
+    while (bytes - place.taken > this.#left) this.#makeRoom(place);
+    this.#left -= bytes - place.taken;
+    place.taken = bytes;
+    place.moved = this.#clock.monotonic();
   }
 
   /** Throws ApiError `overloaded` where nobody has to make way. */
-  #makeRoom(asking: Share): void {
+  #makeRoom(asking: Place): void {
     const now = this.#clock.monotonic();
-    for (const share of this.#shares) {
-      if (share === asking || (now - share.moved < PAUSE && now - share.begun < LONG)) continue;
-      this.#giveBack(share);
-      share.isRevoked = true;
-      share.onRevoked?.();
+    for (const place of this.#places) {
+      if (place === asking || (now - place.moved < PAUSE && now - place.begun < LONG)) continue;
+      this.#giveBack(place);
+      place.isEvicted = true;
+      place.onEvicted?.();
       return;
     }
     throw overloaded();
   }
 
-  #giveBack(share: Share): void {
-    this.#left += share.taken;
-    share.taken = 0;
-    this.#shares.delete(share);
+  #giveBack(place: Place): void {
+    this.#left += place.taken;
+    place.taken = 0;
+    this.#places.delete(place);
   }
 }
 
-export interface BodyShare extends Disposable {
+export interface BodyPlace extends Disposable {
   /**
    * Throws ApiError `overloaded` when there is no room for a body of `bytes`, or this one had to make way. What was asked
    * for before counts.
    */
   cover(bytes: number): void;
   /** What `work` gives; rejects with ApiError `overloaded` as soon as this body has to make way. One at a time. */
-  unlessRevoked<T>(work: Promise<T>): Promise<T>;
+  unlessEvicted<T>(work: Promise<T>): Promise<T>;
 }
 
 /** Times in milliseconds on the clock. */
-interface Share {
+interface Place {
   taken: number;
   readonly begun: number;
   /** When it was last that it took more. */
   moved: number;
-  onRevoked: (() => void) | undefined;
-  isRevoked: boolean;
+  onEvicted: (() => void) | undefined;
+  isEvicted: boolean;
 }
 
-function unlessRevoked<T>(share: Share, work: Promise<T>): Promise<T> {
+function unlessEvicted<T>(place: Place, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    share.onRevoked = () => reject(overloaded());
+    place.onEvicted = () => reject(overloaded());
     work.then(resolve, reject);
   });
 }

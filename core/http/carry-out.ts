@@ -104,6 +104,8 @@ function fewFields(fields: JsonObject): JsonObject {
     if (typeof value === "string") bytes -= value.length;
     if (values < 0 || bytes < 0) return false;
     if (typeof value !== "object" || value === null) return true;
+    // Its entries would take a second to make where there are a million of them; an object has no more than strings may be.
+    if (Array.isArray(value)) return value.every(fits);
     return Object.entries(value).every(([name, member]) => {
       bytes -= name.length;
       return fits(member);

@@ -3,7 +3,7 @@
  * token is looked at, so each step is bounded.
  */
 import { ApiError, invalid } from "../errors.ts";
-import { type BodyBudget, type BodyShare, SMALL_BODY } from "./body-budget.ts";
+import { type BodyBudget, type BodyPlace, SMALL_BODY } from "./body-budget.ts";
 import type { Operation, Route } from "../plugin.ts";
 import type { Soon } from "../soon.ts";
 import type { HeaderValues, Incoming, IncomingBody } from "./incoming.ts";
@@ -79,21 +79,21 @@ export function readFields(
 }
 
 async function readBodyFields(request: Incoming, limit: number, budget: BodyBudget): Promise<JsonObject> {
-  using share = budget.open();
-  const bytes = await readBody(request, limit, share);
+  using place = budget.open();
+  const bytes = await readBody(request, limit, place);
   return isForm(request.headers, bytes) ? formFields(bytes) : parseObject(bytes);
 }
 
 /** Bytes that are kept together while a body comes. A buffer that grows would leave as much behind as it holds. */
-const BLOCK = SMALL_BODY;
+const BLOCK = 64 * 1024;
 
 /** The body, read no further than `limit` bytes. Throws ApiError `body-too-large`, `overloaded`. */
-async function readBody({ headers, body }: Incoming, limit: number, share: BodyShare): Promise<Uint8Array> {
+async function readBody({ headers, body }: Incoming, limit: number, place: BodyPlace): Promise<Uint8Array> {
   if (body === undefined) return new Uint8Array();
   try {
     const declared = Number(headers.get("content-length") ?? Number.NaN);
     if (declared > limit) throw new ApiError("body-too-large");
-    return declared <= SMALL_BODY ? await body.whole() : await readWithin(body, limit, share);
+    return declared <= SMALL_BODY ? await body.whole() : await readWithin(body, limit, place);
   } catch (error) {
     if (error instanceof ApiError) throw error;
     // The client went away, or sent less than it had announced.
@@ -102,12 +102,12 @@ async function readBody({ headers, body }: Incoming, limit: number, share: BodyS
 }
 
 /** What is announced is not believed, and what comes in small pieces takes no more than its bytes. */
-async function readWithin(pieces: IncomingBody, limit: number, share: BodyShare): Promise<Uint8Array> {
+async function readWithin(pieces: IncomingBody, limit: number, place: BodyPlace): Promise<Uint8Array> {
   const blocks: Uint8Array[] = [];
   let length = 0;
   const add = (piece: Uint8Array) => {
     if (length + piece.length > limit) throw new ApiError("body-too-large");
-    share.cover(length + piece.length);
+    place.cover(length + piece.length);
     for (let at = 0; at < piece.length;) {
       const filled = length % BLOCK;
       if (filled === 0) blocks.push(new Uint8Array(BLOCK));
@@ -118,7 +118,7 @@ async function readWithin(pieces: IncomingBody, limit: number, share: BodyShare)
     }
   };
   const iterator = pieces[Symbol.asyncIterator]();
-  const next = () => share.unlessRevoked(iterator.next());
+  const next = () => place.unlessEvicted(iterator.next());
   try {
     for (let read = await next(); read.done !== true; read = await next()) add(read.value);
   } catch (error) {

@@ -239,6 +239,14 @@ describe("answers that wait to be recorded", () => {
     expect(answers.isOver).toBe(false);
   });
 
+  test("count with those that are made in the same turn", async () => {
+    const { answers } = opened();
+    using _kept = answers.keep(5 * MIB);
+    expect(answers.isOver).toBe(true);
+    await turns(1);
+    expect(answers.isOver).toBe(false);
+  });
+
   test("have a smaller budget of their own, for which nobody is cut off", async () => {
     const { backlog, untaken, answers, clock, cut } = opened();
     using _kept = answers.keep(17 * MIB);

@@ -1,7 +1,8 @@
 /** Many who send as fast as they can: everybody else is served between their bytes. */
 import { expect, spyOn, test } from "bun:test";
+import { Input } from "../../cli/http/input.ts";
 import { Intake } from "../../cli/http/intake.ts";
-import { openConnection, recorder, type Seen } from "./conversation.ts";
+import { openConnection, recorder, type Seen, textAnswer } from "./conversation.ts";
 import { turns, withinTurn } from "../harness.ts";
 
 const PIECE = 64 * 1024;
@@ -50,6 +51,27 @@ test("others have their turn while many tiny chunks are read", async () => {
   expect(seen.map(({ body }) => body.length)).toEqual([50_000]);
 });
 
+test("a connection that is held waits for one turn, whatever comes meanwhile, and for none when it has ended", async () => {
+  const resumed: number[] = [];
+  let turn = 0;
+  const transport = { pause: () => undefined, resume: () => void resumed.push(turn) };
+  const intake = new Intake();
+  const input = new Input(transport, intake, () => undefined);
+  input.push(Buffer.alloc(PIECE));
+  for (let asked = 0; asked < 8; asked += 1) {
+    void input.more();
+    // What the runtime had read before it was told to pause.
+    input.push(Buffer.alloc(1));
+  }
+  for (turn = 1; turn < 5; turn += 1) await turns(1);
+  expect(resumed).toHaveLength(1);
+  input.push(Buffer.alloc(PIECE));
+  void input.more();
+  input.end();
+  await turns(3);
+  expect(resumed).toHaveLength(1);
+});
+
 test("what is sent behind the last answer is dropped as it comes", async () => {
   using joined = spyOn(Buffer, "concat");
   const read: number[] = [];
@@ -66,4 +88,37 @@ test("what is sent behind the last answer is dropped as it comes", async () => {
   expect(read).toHaveLength(5);
   // Nothing is put together that nobody reads.
   expect(joined).not.toHaveBeenCalled();
+});
+
+test("whoever still reads the body of a request that was answered does not keep its connection", async () => {
+  const intake = new Intake();
+  let now = 0;
+  const { transport, served } = openConnection(
+    ({ body }) => {
+      void body?.whole().catch(() => undefined);
+      // As when a body has to make way for others, while its reader waits for a turn.
+      return textAnswer("no room", 503);
+    },
+    { intake, now: () => now },
+  );
+  for (let other = 0; other < 40; other += 1) intake.next(() => undefined);
+  const chunks = "1\r\nx\r\n".repeat(1000);
+  transport.receiver.onData(Buffer.from(`PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`));
+  await turns(30);
+  expect(transport.text).toStartWith("HTTP/1.1 503");
+  transport.receiver.onData(Buffer.from(chunks));
+  await turns(30);
+  transport.receiver.onEnd();
+  await served;
+  expect(transport.isClosed).toBe(true);
+  now = 0;
+});
+
+test("of a large piece no more is kept than what is left of it", async () => {
+  const input = new Input({ pause: () => undefined, resume: () => undefined }, new Intake(), () => undefined);
+  input.push(Buffer.alloc(512 * 1024, "x"));
+  input.take(512 * 1024 - 10);
+  void input.more();
+  expect(input.bytes.toString()).toBe("x".repeat(10));
+  expect(input.bytes.buffer.byteLength).toBeLessThan(16 * 1024);
 });

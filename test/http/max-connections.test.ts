@@ -1,6 +1,7 @@
 /** Who gets in when there is no room for more connections. */
 import { expect, test } from "bun:test";
 import type { Answer } from "../../core/http/answer.ts";
+import { turns } from "../harness.ts";
 import { recorder, textAnswer } from "./conversation.ts";
 import { client, CLOSING, HEAD, started } from "./sockets.ts";
 
@@ -66,3 +67,52 @@ test("a connection on which a request has begun does not make way", async () => 
   await begun.closed;
   expect(begun.text().match(/HTTP\/1.1 200/g)).toHaveLength(2);
 });
+
+const BODY = "PUT /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n";
+
+test.each([
+  ["a head", HEAD.slice(0, 10)],
+  ["a body", BODY],
+])("where nobody is idle, who pauses for a second in the middle of %s makes way", async (_what, begun) => {
+  const refused: string[] = [];
+  const onRefused = (reason: string) => refused.push(reason);
+  await using running = await started(recorder([]), { maxConnections: 1, onRefused });
+  const slow = client(running.port);
+  await sent(slow, begun);
+  running.clock.advance(999);
+  const tooEarly = client(running.port);
+  await tooEarly.closed;
+  running.clock.advance(1);
+  const late = client(running.port);
+  late.socket.write(CLOSING);
+  await Promise.all([slow.closed, late.closed]);
+  expect([slow.text(), late.text()]).toEqual(["", expect.stringContaining("200 OK")]);
+  expect(refused).toEqual(["full", "full"]);
+});
+
+test("where nobody is idle, who sends a body for ten seconds makes way, the oldest first", async () => {
+  await using running = await started(recorder([]), { maxConnections: 2 });
+  const clients = [client(running.port), client(running.port)] as const;
+  for (const each of clients) {
+    await sent(each, BODY);
+    running.clock.advance(500);
+  }
+  for (let piece = 0; piece < 10; piece += 1) {
+    for (const each of clients) await sent(each, "x\r\n1\r\n");
+    running.clock.advance(900);
+  }
+  // The first began 10 seconds ago, the second half a second later.
+  const late = [client(running.port), client(running.port)] as const;
+  await clients[0].closed;
+  await Promise.race(late.map(({ closed }) => closed));
+  for (const { socket } of late) socket.write(CLOSING);
+  await Promise.all(late.map(({ closed }) => closed));
+  expect(late.filter(({ text }) => text().includes("200 OK"))).toHaveLength(1);
+  clients[1].socket.destroy();
+});
+
+/** Resolves when the server has read what is sent. */
+async function sent({ socket }: ReturnType<typeof client>, text: string): Promise<void> {
+  await new Promise<void>((resolve) => socket.write(text, () => resolve()));
+  await turns(5);
+}
