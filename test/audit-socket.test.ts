@@ -10,16 +10,21 @@ import { rejection, turns } from "./harness.ts";
 class Collector implements AsyncDisposable {
   text = "";
   connections = 0;
+  /** What each connection has sent. */
+  readonly texts: string[] = [];
   readonly #sockets = new Set<Socket>();
   #isHeld = false;
   #waiting: { readonly until: (text: string) => boolean; readonly done: () => void }[] = [];
   readonly #server: Server = createServer((socket) => {
+    const connection = this.texts.push("") - 1;
     this.connections += 1;
     this.#sockets.add(socket);
     socket.on("error", () => undefined);
     socket.on("close", () => this.#sockets.delete(socket));
     socket.on("data", (bytes: Uint8Array) => {
-      this.text += new TextDecoder().decode(bytes);
+      const text = new TextDecoder().decode(bytes);
+      this.text += text;
+      this.texts[connection] += text;
       for (const { until, done } of this.#waiting) if (until(this.text)) done();
     });
     if (this.#isHeld) socket.pause();
@@ -109,6 +114,32 @@ describe.each(KINDS)("a %s socket", (_, open) => {
     );
     expect(failure.message).toMatch(/does not take|given up/);
     collector.release();
+    await device.write("again\n");
+    await collector.until("again\n");
+    await device.close();
+  });
+
+  test("whose other side pauses loses no line that was handed over, however often it is connected to again", async () => {
+    const [collector, address] = await open();
+    await using _collector = collector;
+    const device = openSocketDevice(address, 200);
+    await device.write("first\n");
+    await collector.until("first\n");
+    collector.hold();
+    const handedOver: string[] = [];
+    for (let line = 0; collector.connections < 4; line += 1) {
+      const text = `${line} ${"x".repeat(50_000)}\n`;
+      const isHandedOver = await device.write(text).then(
+        () => true,
+        () => false,
+      );
+      if (isHandedOver) handedOver.push(text);
+      await turns(1);
+    }
+    collector.release();
+    const isThere = (line: string) => collector.texts.some((text) => text.includes(line));
+    while (!handedOver.every(isThere)) await turns(10);
+    expect(handedOver.length).toBeGreaterThan(4);
     await device.write("again\n");
     await collector.until("again\n");
     await device.close();

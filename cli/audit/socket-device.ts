@@ -119,7 +119,8 @@ class SocketSink implements Sink {
 
   #fail(error: Error): void {
     this.#attempt += 1;
-    this.#socket?.terminate();
+    // Not cut: what the kernel has taken counts as handed over, and goes out before the end, for as long as the kernel tries.
+    this.#socket?.end();
     this.#socket = undefined;
     this.#sending?.done.reject(error);
     this.#sending = undefined;
