@@ -1,6 +1,6 @@
 /**
  * Keeps garbage from piling up. On a machine with much memory the runtime lets the heap grow to several times of what is
- * alive before it looks through all of it: under load that is 30 MB more, for no speed. Measured: docs/performance.md.
+ * alive before it looks through all of it: under load that is 30 MB more, for some percent of speed. Measured: docs/performance.md.
  */
 import { fullGC, heapSize } from "bun:jsc";
 
@@ -46,7 +46,7 @@ export class Heap {
     this.#runtime = runtime;
   }
 
-  /** To be called for each request, with the bytes of its answer, and for what clients send: else nobody looks. */
+  /** To be called for each request, with the length of its answer, and for what clients send: else nobody looks. */
   used(bytes: number): void {
     this.#used += bytes;
     if (this.#used > MUCH) this.#look();

@@ -23,7 +23,7 @@ export class RefusedConnections {
 
   family(): Family {
     const help =
-      "Connections that ended for a malformed request, a failed TLS handshake, want of room, or an answer that was not taken.";
+      "Connections that ended for a malformed request, a failed TLS handshake, want of room, or answers that were not taken.";
     return this.#counts.family("coffer_connections_refused_total", help, "reason");
   }
 }

@@ -1,12 +1,13 @@
 /**
  * Answers that their clients have not taken, of all connections together. Each connection holds one at most; but an answer
  * may be several MiB, and a client that reads nothing has half a minute. Answers that wait to be recorded count, too, and
- * have a smaller budget of their own besides, beyond which nobody is cut off for them.
+ * have a smaller budget of their own besides, as have those that are made in one turn of the event loop: beyond these nobody is
+ * cut off, but reads are made in later turns.
  *
- * Beyond the budget two things happen. Requests are answered one in each turn of the event loop, so that no more comes than
- * clients have had the time to take. And who takes nothing at all for a second is cut off, the longest first, until there is
- * room. A client that goes on reading is not, until there is twice the budget: then who reads slowest goes, and requests wait
- * for room.
+ * Beyond the budget two things happen. Reads and lists are answered one in each turn of the event loop, so that no more comes
+ * than clients have had the time to take. And who takes nothing at all for a second is cut off, the longest first, until there is
+ * room. A client that goes on reading is not, until there is twice the budget: then who reads slowest goes, and reads wait for
+ * room.
  */
 import type { Clock } from "../../core/clock.ts";
 import type { AnswerBudget } from "../../core/http/answer-budget.ts";

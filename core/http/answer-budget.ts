@@ -3,7 +3,10 @@
  * listener of our own keeps one for all of its connections.
  */
 export interface AnswerBudget {
-  /** Whether there is more than the budget: then {@link turn} comes before the next answer is made. */
+  /**
+   * Whether there is too much: of answers that are not taken, that are not recorded yet, or that were made in this turn of the
+   * event loop. Then {@link turn} comes before the next large one is made.
+   */
   readonly isOver: boolean;
   /** Resolves when there is room, in turn; with false when the client has gone by then. Never rejects. */
   turn(): Promise<boolean>;

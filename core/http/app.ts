@@ -8,8 +8,8 @@
  *   5. verb and headers (request.ts); an address that has guessed too often → 429 (access/refusals.ts)
  *   6. body, within limits, parsed (request.ts, json.ts)
  *   7. token, policy (admission.ts)
- *   8. audit of the request → 500 (from here to 13: carry-out.ts); what is refused from here on is recorded; then in turn,
- *      while there is more of answers than there should be (answer-budget.ts)
+ *   8. audit of the request → 500 (from here to 13: carry-out.ts); what is refused from here on is recorded; then reads
+ *      in turn, while there is more of answers than there should be, and lists always (answer-budget.ts)
  *   9. no token, no policy for it → 403
  *  10. unknown path → 404, unknown operation → 405
  *  11. fields validated (fields.ts)

@@ -1,7 +1,7 @@
 /**
  * One pass over the bytes of a request body before anything is built from them: a scanner of JSON's grammar (RFC 8259)
  * that knows the limits, finds the end of the first value and words its errors as Go's encoding/json does, which is what
- * clients of Vault see. It never recurses, looks at each byte once and allocates for unusual numbers only.
+ * clients of Vault see. It never recurses, and allocates for unusual numbers and lone surrogates only.
  */
 import { END, malformed, tooComplex, unexpected } from "./json-error.ts";
 
