@@ -3,7 +3,6 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SocketFile } from "../../cli/socket-file.ts";
-import { makeCertificates } from "../cli/certificates.ts";
 import { coffer } from "../cli/spawn.ts";
 import { EXECUTABLE, newFolder, startServer } from "../executable.ts";
 
@@ -55,17 +54,9 @@ test("is not made in the place of a file", async () => {
   expect(readFileSync(path, "utf8")).toBe("mine");
 });
 
-test.each(["in the clear", "over TLS"])("that has become another one's is left to it by a stop %s", async (how) => {
-  const folder = newFolder();
-  const path = join(folder, "coffer.sock");
-  const config = join(folder, "coffer.toml");
-  const { cert, key } = makeCertificates().server;
-  const tls = `[listener]\ntls_cert_file = "${cert}"\ntls_key_file = "${key}"\n`;
-  writeFileSync(config, how === "over TLS" ? tls : "");
-  await using server = await startServer({
-    args: ["--config", config, "--storage", "memory:"],
-    listen: `unix://${path}`,
-  });
+test("that has become another one's is left to it by a stop", async () => {
+  const path = join(newFolder(), "coffer.sock");
+  await using server = await start(path);
   rmSync(path);
   await using successor = await start(path);
   await server.stop();

@@ -45,7 +45,7 @@ export const ACCEPTED: readonly Accepted[] = [
     "wrong type",
     "wrap TTL error without token",
   ]),
-  ...accept("errors", HELP, ["help", "help without token", "help verb"]),
+  ...accept("errors", HELP, ["help", "help verb"]),
   ...accept("rotate-and-config", SHORT_INTERVAL, [
     "rotate config",
     "rotate keyring config",
