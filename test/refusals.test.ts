@@ -7,7 +7,8 @@ import { utf8 } from "../core/encoding.ts";
 import { ApiError } from "../core/errors.ts";
 import { declare, testDevice } from "./audit-device.ts";
 import { newFolder, startServer } from "./executable.ts";
-import { type Answer, runs, startCoffer, type TestServer } from "./harness.ts";
+import { openMemory } from "../storage/memory.ts";
+import { type Answer, runs, startCoffer, type TestServer, wrapDriver } from "./harness.ts";
 import { fileOf } from "./cli/spawn.ts";
 
 const MINUTE = 60_000;
@@ -228,6 +229,39 @@ describe("a request from an address that has been wrong too often", () => {
       for (const answer of answers.filter(({ status }) => status === 429)) expectLimited(answer);
     },
   );
+
+  test("has what is left of its guesses, when it sends many shares at once", async () => {
+    await using server = await start();
+    const give = () => server.call("PUT", "sys/generate-share/update", { body: { key: wrong }, address: here });
+    expect((await give()).status).toBe(400);
+    const answers = await Promise.all(Array.from({ length: 10 }, give));
+    expect(answers.filter(({ status }) => status === 400)).toHaveLength(2);
+    const { headers } = await give();
+    expect(Number(headers.get("retry-after"))).toBeGreaterThan(30);
+  });
+
+  test("is not one for whom the server failed", async () => {
+    const driver = openMemory();
+    let isAway = false;
+    await using server = await startCoffer({
+      refusalsPerMinute: 3,
+      driver: wrapDriver(driver, (operation, _key, act) => {
+        if (isAway && operation === "get") throw new Error("the store is away");
+        return act();
+      }),
+    });
+    const { token, keys } = await server.initAndUnseal(3, 2);
+    isAway = true;
+    for (let time = 0; time < 5; time += 1)
+      expect((await server.call("GET", "sys/mounts", { token: `of nobody ${time}`, address: here })).status).toBe(500);
+    isAway = false;
+    await server.call("PUT", "sys/seal", { token });
+    isAway = true;
+    const give = (key?: string) => server.call("PUT", "sys/unseal", { body: { key }, address: here });
+    for (let time = 0; time < 5; time += 1) expect((await give(keys[time % 2])).status).toBe(500);
+    isAway = false;
+    expect((await give(keys[0])).status).toBe(200);
+  });
 
   test("may try as many shares at once as may be refused, and again when those were right", async () => {
     await using server = await startCoffer({ refusalsPerMinute: 3 });

@@ -34,7 +34,8 @@ export async function openFileDevice(path: string, mode: number): Promise<AuditD
     sink = new DescriptorSink(file.fd, stat.dev === old.stat.dev && stat.ino === old.stat.ino);
     lines = new LineWriter(sink, LIMIT_MS);
     old.sink.abandon();
-    void old.lines.ended().then(() => old.file.close());
+    // Of an error then nobody is left to be told: what it is about was refused long ago.
+    void old.lines.ended().then(() => old.file.close().catch(() => undefined));
   };
   /** In turn: two at once would lose a file, which the runtime ends the process for. */
   let reopening = Promise.resolve();

@@ -7,6 +7,13 @@ import type { Socket } from "bun";
 import type { AuditDevice } from "../../core/audit/device.ts";
 import { LineWriter, type Sink } from "./line-writer.ts";
 
+/**
+ * Connections that were given up, because their other side pauses: it may still read what the kernel has of them, which counts
+ * as handed over. So many there may be, each of up to 4 MB; before so many milliseconds none is cut for the sake of a further one.
+ */
+const MOST_LEFT = 4;
+const LEFT_MS = 60_000;
+
 export type SocketAddress = { readonly hostname: string; readonly port: number } | { readonly unix: string };
 
 /** `limitMs`: how long connecting and writing may take together. */
@@ -22,7 +29,7 @@ export function openSocketDevice(address: SocketAddress, limitMs: number): Audit
     },
     async close() {
       await lines.drained();
-      sink.disconnect();
+      sink.close();
     },
   };
 }
@@ -42,6 +49,8 @@ class SocketSink implements Sink {
   #isStale = false;
   /** Goes up when a connection is given up, so that one which comes about later is not taken. */
   #attempt = 0;
+  /** Those that were given up and have not ended, the oldest first, and since when. */
+  readonly #left = new Map<Socket, number>();
 
   constructor(address: SocketAddress) {
     this.#address = address;
@@ -67,6 +76,12 @@ class SocketSink implements Sink {
     else this.#isStale = true;
   }
 
+  /** The kernel goes on sending what it has. */
+  close(): void {
+    this.disconnect();
+    for (const socket of this.#left.keys()) socket.end();
+  }
+
   disconnect(): void {
     this.#isStale = false;
     this.#attempt += 1;
@@ -75,6 +90,7 @@ class SocketSink implements Sink {
   }
 
   #connect(): void {
+    if (!this.#hasRoom()) return this.#fail(new Error("the other side does not take what it was sent before"));
     this.#attempt += 1;
     const attempt = this.#attempt;
     const isCurrent = () => attempt === this.#attempt;
@@ -92,7 +108,10 @@ class SocketSink implements Sink {
       // Nothing is expected to be said.
       data: () => undefined,
       end: () => lost("the other side ended the connection"),
-      close: () => lost("the connection was lost"),
+      close: (opened: Socket) => {
+        lost("the connection was lost");
+        this.#left.delete(opened);
+      },
       error: (_opened: Socket, error: Error) => lost("the connection failed", error),
     };
     const address = this.#address;
@@ -117,10 +136,25 @@ class SocketSink implements Sink {
     sending.done.resolve();
   }
 
+  /** Half-closes it: what the kernel has of it goes out before the end. */
+  #leave(socket: Socket): void {
+    this.#left.set(socket, performance.now());
+    socket.shutdown();
+  }
+
+  /** Whether there may be a connection more. */
+  #hasRoom(): boolean {
+    if (this.#left.size < MOST_LEFT) return true;
+    const [[oldest, since] = []] = this.#left;
+    if (oldest === undefined || since === undefined || performance.now() - since < LEFT_MS) return false;
+    this.#left.delete(oldest);
+    oldest.terminate();
+    return true;
+  }
+
   #fail(error: Error): void {
     this.#attempt += 1;
-    // Not cut: what the kernel has taken counts as handed over, and goes out before the end, for as long as the kernel tries.
-    this.#socket?.end();
+    if (this.#socket !== undefined) this.#leave(this.#socket);
     this.#socket = undefined;
     this.#sending?.done.reject(error);
     this.#sending = undefined;

@@ -10,7 +10,7 @@ import type { AnswerBudget } from "../../core/http/answer-budget.ts";
 import type { HeaderValues, Incoming } from "../../core/http/incoming.ts";
 import type { Backlog } from "./backlog.ts";
 import { Body } from "./body.ts";
-import { ANSWER, BODY, BODY_PAUSE, HEAD, IDLE, LINGER, SLOW, SLOW_BODY, WRITE_PAUSE } from "./deadlines.ts";
+import { ANSWER, BODY, BODY_PAUSE, HEAD, IDLE, LINGER, SLOW_BODY, WRITE_PAUSE } from "./deadlines.ts";
 import { BadRequest, type Head } from "./head.ts";
 import { Heads } from "./heads.ts";
 import { Input } from "./input.ts";
@@ -21,6 +21,9 @@ import type { Receiver, Transport } from "./transport.ts";
 
 /** Bytes of a body that nobody wants that are read: before the request, of a verb that has none; else for the next one. */
 const DRAIN_LIMIT = 256 * 1024;
+
+/** So many looks, a second apart, at which a head was not whole or no more of a body had come, make a slow client. */
+const SLOW_LOOKS = 2;
 
 /** Verbs whose body the app gets. That of every other one is dropped, as Vault does, but before the app is asked. */
 const WITH_BODY: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
@@ -57,6 +60,8 @@ export class Connection {
   /** When the time of the whole body or answer is over, whatever moves. */
   #end = Infinity;
   #phase: Phase = "idle";
+  /** Looks since a head began, or since the last piece of a body. */
+  #looks = 0;
   /** Bytes of the answer that the client had not taken at the last look. */
   #unsentBefore = 0;
   /** Called when all that was written is sent, or the connection is gone. */
@@ -107,12 +112,16 @@ export class Connection {
     if (this.idleSince !== undefined) this.#transport.close();
   }
 
-  /** Since when a client sends a head or a body with which it is slow, on the server's clock; undefined: it is not. */
+  /**
+   * Since when a client sends a head, or a body, with which it is slow, on the server's clock; undefined: it is not. Looks are
+   * counted, for between two of them the system was asked what has come, however busy the server is.
+   */
   slowSince(now: number): number | undefined {
-    if (this.#phase === "head") return now >= this.#deadline - HEAD + SLOW ? this.#deadline - HEAD : undefined;
+    const isQuiet = this.#looks >= SLOW_LOOKS;
+    if (this.#phase === "head") return isQuiet ? this.#deadline - HEAD : undefined;
     if (this.#phase !== "body" || !this.#input.isAwaited) return undefined;
     const begun = this.#end - BODY;
-    return now >= Math.min(this.#deadline - BODY_PAUSE + SLOW, begun + SLOW_BODY) ? begun : undefined;
+    return isQuiet || now >= begun + SLOW_BODY ? begun : undefined;
   }
 
   /** Bytes that came and that nobody reads as long as the requests before them are not answered. */
@@ -138,6 +147,7 @@ export class Connection {
 
   /** Looks at the clock: ends the connection when its time is over. */
   check(now: number): void {
+    this.#looks += 1;
     // The time of a body counts only while the client is waited for.
     if (this.#phase === "body" && !this.#input.isAwaited) return;
     if (this.#phase === "writing") {
@@ -158,6 +168,7 @@ export class Connection {
   }
 
   #enter(phase: Phase, ms: number): void {
+    this.#looks = 0;
     this.#phase = phase;
     this.#deadline = this.#accepted.now() + ms;
   }

@@ -7,8 +7,7 @@ export const HEAD = 10_000;
 /** Between two pieces of a body, and for a whole one. */
 export const BODY_PAUSE = 30_000;
 export const BODY = 300_000;
-/** After so much of a head, between two pieces of a body, or of a whole body, it makes way where there is no place left. */
-export const SLOW = 1000;
+/** For a whole body, before it makes way where there is no place left. */
 export const SLOW_BODY = 10_000;
 /** Between two pieces of an answer that the client takes, and for a whole one. */
 export const WRITE_PAUSE = 30_000;

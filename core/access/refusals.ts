@@ -1,6 +1,6 @@
 /**
- * How many guesses one address has: tokens that nobody holds, key shares that are refused. Only refusals count, never a
- * success, so whoever is right is refused only while others behind the same address have used it up.
+ * How many guesses one address has: tokens that nobody holds, key shares that are refused. A success does not count, so
+ * whoever is right is refused only while others behind the same address have used it up, or try as many shares at once.
  *
  * A minute is kept in slots of five seconds, of which the newest is not over yet: all thirteen cover any minute, so no
  * minute ever has more refusals than are allowed, and an address takes the same memory whatever that number is. A token

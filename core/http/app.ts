@@ -127,6 +127,8 @@ function answerAt(asked: Asked): Soon<Answer> {
     // Again: the limit may have been reached while the body came.
     if (isLimited) server.refusals.check(address);
     return soon(admit(opened?.tokens, route, request.headers), (admission) => {
+      // And while the token was looked for.
+      if (isLimited) server.refusals.check(address);
       if (isUnknownToken(admission)) countToken(server, address);
       trace.authenticated = admission.caller !== NOBODY;
       return soon(carryOut(asked, fields, admission), (made) => respond(made, route?.form ?? "envelope", trace.id));

@@ -10,12 +10,8 @@ export function isUnknownToken({ unknownToken, refusal }: Admission): boolean {
   return unknownToken !== undefined && refusal instanceof ApiError && refusal.code === "permission-denied";
 }
 
-/**
- * Counts a token that nobody holds, before anybody is told. Throws ApiError `too-many-refusals` where the address has used
- * up its guesses while this one was looked for: it is told no more than that.
- */
+/** Counts a token that nobody holds. To be called before anybody is told. */
 export function countToken({ refusals, metrics }: Server, address: string | undefined): void {
-  refusals.check(address);
   refusals.count(address);
   metrics?.refused("token");
 }

@@ -18,9 +18,9 @@ export type AskedOperation = Operation | "header" | "scan" | "help";
 /** Throws ApiError for a verb that asks for none. */
 export function operationOf(method: string, query: Query): AskedOperation {
   if (query.help) return "help";
-  if (query.scan) return "scan";
   switch (method) {
     case "GET":
+      if (query.scan) return "scan";
       return query.list ? "list" : "read";
     case "LIST":
       return "list";

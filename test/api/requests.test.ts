@@ -177,6 +177,7 @@ table("queries and headers", "unsealed", [
   { name: "list and scan", request: { path: "kv/a?list=true&scan=true" }, status: 400, errors: [] },
   { name: "list is for GET only", request: { method: "PUT", path: "kv/q?list=true", body: { a: 1 } }, status: 204 },
   { name: "scan", request: { path: "kv/a?scan=true" }, status: 405, errors: UNSUPPORTED_OPERATION },
+  { name: "scan is for GET only", request: { method: "PUT", path: "kv/q?scan=true", body: { a: 1 } }, status: 204 },
   { name: "scan=false", request: { path: "kv/a/b?scan=false" }, status: 200, body: data({ at: "a/b" }) },
   { name: "scan=maybe", request: { path: "kv/a/b?scan=maybe" }, status: 400, errors: [] },
   { name: "help", request: { path: "kv/a?help=1" }, status: 405, errors: UNSUPPORTED_OPERATION },

@@ -1,5 +1,6 @@
 /** Who gets in when there is no room for more connections. */
 import { expect, test } from "bun:test";
+import type { App } from "../../cli/http/connection.ts";
 import type { Answer } from "../../core/http/answer.ts";
 import { turns } from "../harness.ts";
 import { recorder, textAnswer } from "./conversation.ts";
@@ -73,21 +74,56 @@ const BODY = "PUT /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encodi
 test.each([
   ["a head", HEAD.slice(0, 10)],
   ["a body", BODY],
-])("where nobody is idle, who pauses for a second in the middle of %s makes way", async (_what, begun) => {
+])("where nobody is idle, who pauses for two looks in the middle of %s makes way", async (_what, begun) => {
   const refused: string[] = [];
   const onRefused = (reason: string) => refused.push(reason);
   await using running = await started(recorder([]), { maxConnections: 1, onRefused });
   const slow = client(running.port);
   await sent(slow, begun);
-  running.clock.advance(999);
+  await running.clock.pass(1000);
   const tooEarly = client(running.port);
   await tooEarly.closed;
-  running.clock.advance(1);
+  await running.clock.pass(1000);
   const late = client(running.port);
   late.socket.write(CLOSING);
   await Promise.all([slow.closed, late.closed]);
   expect([slow.text(), late.text()]).toEqual(["", expect.stringContaining("200 OK")]);
   expect(refused).toEqual(["full", "full"]);
+});
+
+test("a request whose body has come is not cut while it is carried out", async () => {
+  const come = Promise.withResolvers<void>();
+  const carriedOut = Promise.withResolvers<void>();
+  const app: App = async ({ body }) => {
+    await body?.whole();
+    come.resolve();
+    await carriedOut.promise;
+    return textAnswer("done");
+  };
+  await using running = await started(app, { maxConnections: 1 });
+  const one = client(running.port);
+  await sent(one, "PUT /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nab");
+  one.socket.write("cd");
+  await come.promise;
+  for (let look = 0; look < 20; look += 1) await running.clock.pass(1000);
+  const late = client(running.port);
+  await late.closed;
+  carriedOut.resolve();
+  await one.closed;
+  expect(one.text()).toContain("200 OK");
+});
+
+test("who sends a body steadily is not cut because the server stood still", async () => {
+  await using running = await started(recorder([]), { maxConnections: 1 });
+  const steady = client(running.port);
+  await sent(steady, BODY);
+  // A single look, however long ago the last was.
+  running.clock.advance(1000);
+  const late = client(running.port);
+  await late.closed;
+  steady.socket.write("x\r\n0\r\n\r\n");
+  await steady.closed;
+  expect(steady.text()).toContain("200 OK");
 });
 
 test("where nobody is idle, who sends a body for ten seconds makes way, the oldest first", async () => {
