@@ -9,8 +9,8 @@ import { fill, logFile, startCoffer, type Subject } from "./subject.ts";
 import type { Figure } from "./table.ts";
 import { requireWrk, type Speed, wrk } from "./wrk.ts";
 
-const ROUNDS = 5;
-const SECONDS = 4;
+const ROUNDS = 11;
+const SECONDS = 2;
 const START_MS = 10_000;
 
 /** `parent`: a folder on a disk. `executable`: OpenBao's. */

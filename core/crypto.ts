@@ -122,6 +122,8 @@ function assertLength(bytes: Uint8Array, length: number, what: string): void {
 }
 
 function withNode(crypto: typeof NodeCrypto): Primitives {
+  // The length is fixed here: without it a caller could present a tag of 4 bytes and forge it in 2^32 tries.
+  const whole = { authTagLength: TAG_BYTES };
   return {
     seal(key, nonce, aad, plaintext, out, at) {
       const cipher = crypto.createCipheriv("aes-256-gcm", key, nonce);
@@ -133,8 +135,7 @@ function withNode(crypto: typeof NodeCrypto): Primitives {
     },
     open(key, nonce, aad, sealed, at) {
       const end = sealed.length - TAG_BYTES;
-      // The length is fixed here: without it a caller could present a tag of 4 bytes and forge it in 2^32 tries.
-      const decipher = crypto.createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
+      const decipher = crypto.createDecipheriv("aes-256-gcm", key, nonce, whole);
       decipher.setAAD(aad);
       decipher.setAuthTag(sealed.slice(end));
       const plaintext = decipher.update(part(sealed, at, end));
