@@ -5,7 +5,7 @@
 import { fullGC, heapSize } from "bun:jsc";
 
 /** How long after a request the heap is looked at, in milliseconds. */
-export const LOOK_MS = 100;
+export const LOOK_MS = 50;
 /** Bytes of requests and answers after which it is looked at in any case: each leaves several times as much behind. */
 const MUCH = 16 * 1024 * 1024;
 /** What may come to what was alive at the last collection: half of it, and this many bytes. */
