@@ -28,6 +28,20 @@ function linkOf(path: string): string | undefined {
   }
 }
 
+function makePipe(): string {
+  const path = join(newFolder(), "pipe");
+  expect(Bun.spawnSync(["mkfifo", path]).success).toBe(true);
+  return path;
+}
+
+/** A device on a pipe with a reader, and a line that is more than the pipe holds. */
+async function openPipe() {
+  const file_path = makePipe();
+  const reader = openSync(file_path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const device = await openAuditDevice("file", { file_path });
+  return { file_path, reader, device, line: `${"x".repeat(200_000)}\n` };
+}
+
 /** What is in a pipe at the moment. */
 function drain(reader: number): string {
   const buffer = Buffer.alloc(65_536);
@@ -133,18 +147,13 @@ describe("a file", () => {
   });
 
   test("that nobody reads, as a pipe, is refused and does not hold who opens it", async () => {
-    const file_path = join(newFolder(), "pipe");
-    expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
+    const file_path = makePipe();
     const { message } = await rejection(openAuditDevice("file", { file_path }));
     expect(message).toContain("sanity check failed");
   });
 
   test("that is closed while its reader stops writes nothing into what has its number next", async () => {
-    const file_path = join(newFolder(), "pipe");
-    expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
-    const reader = openSync(file_path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const device = await openAuditDevice("file", { file_path });
-    const line = `${"x".repeat(200_000)}\n`;
+    const { reader, device, line } = await openPipe();
     const writing = rejection(device.write(line));
     await writing;
     await device.close();
@@ -158,11 +167,7 @@ describe("a file", () => {
   });
 
   test("whose reader stops, as a pipe's, fails in time, and gets whole lines when it reads again", async () => {
-    const file_path = join(newFolder(), "pipe");
-    expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
-    const reader = openSync(file_path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const device = await openAuditDevice("file", { file_path });
-    const line = `${"x".repeat(200_000)}\n`;
+    const { reader, device, line } = await openPipe();
     expect((await rejection(device.write(line))).message).toContain("does not take");
     expect((await rejection(device.write("at once\n"))).message).toContain("does not take");
     let read = "";
@@ -186,11 +191,7 @@ describe("a file", () => {
     ["that was renamed", true],
     ["that is the same", false],
   ])("that is stuck, as a pipe's, goes on in a pipe or file %s when it is reopened", async (_what, isRenamed) => {
-    const file_path = join(newFolder(), "pipe");
-    expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
-    const reader = openSync(file_path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const device = await openAuditDevice("file", { file_path });
-    const line = `${"x".repeat(200_000)}\n`;
+    const { file_path, reader, device, line } = await openPipe();
     const writing = rejection(device.write(line));
     let before = await firstOf(reader);
     if (isRenamed) renameSync(file_path, `${file_path}.1`);
@@ -208,11 +209,7 @@ describe("a file", () => {
   });
 
   test("that is reopened while a line goes out, as slowly as to a pipe, gets the whole line", async () => {
-    const file_path = join(newFolder(), "pipe");
-    expect(Bun.spawnSync(["mkfifo", file_path]).success).toBe(true);
-    const reader = openSync(file_path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const device = await openAuditDevice("file", { file_path });
-    const line = `${"x".repeat(200_000)}\n`;
+    const { file_path, reader, device, line } = await openPipe();
     const writing = device.write(line);
     let read = await firstOf(reader);
     renameSync(file_path, `${file_path}.1`);

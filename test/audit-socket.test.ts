@@ -84,6 +84,15 @@ const KINDS: readonly [string, () => Promise<[Collector, SocketAddress]>][] = [
 ];
 
 describe.each(KINDS)("a %s socket", (_, open) => {
+  /** A device that has sent its first line. */
+  const opened = async (limitMs: number) => {
+    const [collector, address] = await open();
+    const device = openSocketDevice(address, limitMs);
+    await device.write("first\n");
+    await collector.until("first\n");
+    return { collector, device };
+  };
+
   test("gets the lines in order, small ones and large ones", async () => {
     const [collector, address] = await open();
     await using _collector = collector;
@@ -98,11 +107,8 @@ describe.each(KINDS)("a %s socket", (_, open) => {
   });
 
   test("that nobody reads fails in time, holds no memory, and is connected to again", async () => {
-    const [collector, address] = await open();
+    const { collector, device } = await opened(200);
     await using _collector = collector;
-    const device = openSocketDevice(address, 200);
-    await device.write("first\n");
-    await collector.until("first\n");
     collector.hold();
     const line = `${"x".repeat(4 * 1024 * 1024)}\n`;
     const outcomes = await Promise.allSettled([device.write(line), device.write(line), device.write(line)]);
@@ -120,11 +126,8 @@ describe.each(KINDS)("a %s socket", (_, open) => {
   });
 
   test("whose other side pauses loses no line that was handed over, however often it is connected to again", async () => {
-    const [collector, address] = await open();
+    const { collector, device } = await opened(200);
     await using _collector = collector;
-    const device = openSocketDevice(address, 200);
-    await device.write("first\n");
-    await collector.until("first\n");
     collector.hold();
     const handedOver: string[] = [];
     let last = "";
@@ -153,11 +156,8 @@ describe.each(KINDS)("a %s socket", (_, open) => {
   }, 20_000);
 
   test("loses nothing when it is reopened in the middle of a write", async () => {
-    const [collector, address] = await open();
+    const { collector, device } = await opened(5000);
     await using _collector = collector;
-    const device = openSocketDevice(address, 5000);
-    await device.write("first\n");
-    await collector.until("first\n");
     collector.hold();
     const large = `${"x".repeat(8 * 1024 * 1024)}\n`;
     const writing = device.write(large);
@@ -177,11 +177,8 @@ describe.each(KINDS)("a %s socket", (_, open) => {
   });
 
   test("whose other side went away is connected to again", async () => {
-    const [collector, address] = await open();
+    const { collector, device } = await opened(5000);
     await using _collector = collector;
-    const device = openSocketDevice(address, 5000);
-    await device.write("first\n");
-    await collector.until("first\n");
     collector.cut();
     // The kernel may still take lines for a connection that is about to be found gone.
     for (let index = 0; !collector.text.includes("again"); index += 1) {

@@ -21,8 +21,8 @@ export type Where = { readonly host: string; readonly port: number } | { readonl
 
 export interface HttpServerOptions extends Omit<Accepted, "isStopping" | "backlog" | "intake" | "onRead" | "now"> {
   /**
-   * One beyond takes the place of the connection that is idle the longest; where none is, it is closed at once. Over TLS as
-   * many again may be in their handshake, and have no place yet.
+   * One beyond takes the place of the connection that is idle the longest, or else of who sends slowly; where none is, it is
+   * closed at once. Over TLS as many again may be in their handshake, and have no place yet.
    */
   readonly maxConnections: number;
   /** As {@link Accepted} has it. */

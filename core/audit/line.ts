@@ -64,6 +64,7 @@ interface Identity {
   readonly auth: string;
   /** Token and accessor, as the `request` repeats them. */
   readonly token: string;
+  /** Who is counted as a client, as the `request` tells it. */
   readonly client: string;
 }
 
